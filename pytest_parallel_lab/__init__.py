@@ -1,0 +1,99 @@
+"""Is it right, can it hang, does it scale? Tests of parallel code on every backend.
+
+Importing this package imports no backend: names are looked up at first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_parallel_lab.backends.base import Backend, RunnerBackend, WorkerGroup
+    from pytest_parallel_lab.backends.mpi.script import ScriptResult
+    from pytest_parallel_lab.keeper.host import Host
+    from pytest_parallel_lab.keeper.memory import SharedArray
+    from pytest_parallel_lab.lab import Lab, Lease
+    from pytest_parallel_lab.model.decomposition import blocks
+    from pytest_parallel_lab.model.errors import (
+        BackendMissing,
+        BadSetting,
+        CannotSend,
+        KeeperLost,
+        LeftOver,
+        Mismatch,
+        ParallelError,
+        ScriptFailed,
+        StartFailed,
+        WorkerDied,
+        WorkerRaised,
+    )
+    from pytest_parallel_lab.model.implementation import implementation, name_of
+    from pytest_parallel_lab.model.outcome import Outcome
+    from pytest_parallel_lab.model.settings import Settings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Backend": "backends.base",
+    "BackendMissing": "model.errors",
+    "BadSetting": "model.errors",
+    "CannotSend": "model.errors",
+    "Host": "keeper.host",
+    "KeeperLost": "model.errors",
+    "Lab": "lab",
+    "Lease": "lab",
+    "LeftOver": "model.errors",
+    "Mismatch": "model.errors",
+    "Outcome": "model.outcome",
+    "ParallelError": "model.errors",
+    "RunnerBackend": "backends.base",
+    "ScriptFailed": "model.errors",
+    "ScriptResult": "backends.mpi.script",
+    "Settings": "model.settings",
+    "SharedArray": "keeper.memory",
+    "StartFailed": "model.errors",
+    "WorkerDied": "model.errors",
+    "WorkerGroup": "backends.base",
+    "WorkerRaised": "model.errors",
+    "blocks": "model.decomposition",
+    "implementation": "model.implementation",
+    "name_of": "model.implementation",
+}
+
+__all__ = [
+    "Backend",
+    "BackendMissing",
+    "BadSetting",
+    "CannotSend",
+    "Host",
+    "KeeperLost",
+    "Lab",
+    "Lease",
+    "LeftOver",
+    "Mismatch",
+    "Outcome",
+    "ParallelError",
+    "RunnerBackend",
+    "ScriptFailed",
+    "ScriptResult",
+    "Settings",
+    "SharedArray",
+    "StartFailed",
+    "WorkerDied",
+    "WorkerGroup",
+    "WorkerRaised",
+    "blocks",
+    "implementation",
+    "name_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,1 @@
+"""Ways of running workers, one module each, behind the protocol in ``base``."""

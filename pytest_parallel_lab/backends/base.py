@@ -1,0 +1,231 @@
+"""The protocol that every backend implements, and the base of those whose workers a runner owns."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from concurrent.futures import Executor
+from typing import Any, Protocol, runtime_checkable
+
+from pytest_parallel_lab.backends.collect import gather, read_raised
+from pytest_parallel_lab.backends.remote_pool import RemotePool
+from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
+from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
+from pytest_parallel_lab.keeper.host import Host
+from pytest_parallel_lab.keeper.output import OutputReader
+from pytest_parallel_lab.keeper.shipping import pack_value
+from pytest_parallel_lab.model.errors import StartFailed
+from pytest_parallel_lab.model.outcome import (
+    Died,
+    Fate,
+    Outcome,
+    Returned,
+    Served,
+    Unfinished,
+    Worker,
+    WorkerReport,
+)
+from pytest_parallel_lab.model.settings import Settings
+
+_DEATH_GRACE_S = 0.2  # what an implementation gets to deal with a dead worker itself
+_CLEAN_LIMIT_S = 5.0
+_STOP_LIMIT_S = 2.0
+
+
+class WorkerGroup(Protocol):
+    """Live workers of one backend, warm between runs."""
+
+    workers: int
+
+    def run(self, call: Parcel) -> Outcome:
+        """Carry out one packed call on the workers."""
+
+    def pool(self) -> Executor:
+        """The workers as an executor for single tasks."""
+
+    def clean(self) -> str | None:
+        """Make the workers as new; say what the last test left behind, if anything."""
+
+    def healthy(self) -> bool:
+        """Whether the workers can take another run."""
+
+    def close(self) -> None:
+        """Stop the workers, by force where they do not stop by themselves."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A way of running workers."""
+
+    name: str
+
+    def missing(self, settings: Settings) -> str | None:
+        """Why the backend cannot run here, with the remedy; None where it can. Must be cheap."""
+
+    def version(self, settings: Settings) -> str:
+        """What it runs on, for ``--parallel-doctor``."""
+
+    def max_workers(self) -> int | None:
+        """The most workers it can have; None for no limit."""
+
+    def start(self, keeper: KeeperClient, workers: int, settings: Settings) -> WorkerGroup:
+        """Start workers. Raises StartFailed with what their launcher said."""
+
+
+class RunnerBackend:
+    """Base of backends whose workers live in, or are owned by, one runner."""
+
+    name = ""
+
+    def missing(self, settings: Settings) -> str | None:
+        """Nothing beyond the standard library is needed unless a subclass says so."""
+        return None
+
+    def version(self, settings: Settings) -> str:
+        """The Python that the workers run on."""
+        return f"Python {sys.version.split()[0]}"
+
+    def max_workers(self) -> int | None:
+        """No limit."""
+        return None
+
+    def host(self) -> Host:
+        """What the runner is to host."""
+        raise NotImplementedError(f"backend {self.name!r} does not say what its runner hosts")
+
+    def start(self, keeper: KeeperClient, workers: int, settings: Settings) -> WorkerGroup:
+        """Fork a runner and have it open its host."""
+        return RunnerGroup(self.name, keeper, self.host(), workers, settings)
+
+
+class RunnerGroup:
+    """One runner and the workers it owns."""
+
+    def __init__(self, backend: str, keeper: KeeperClient, host: Host, workers: int, settings: Settings) -> None:
+        self.workers = workers
+        self._backend = backend
+        self._keeper = keeper
+        self._role = host.role
+        self._channel, self.pid = keeper.fork()
+        self._output = OutputReader(keeper.directory)
+        self._broken = False
+        try:
+            self._members = self._open(host, settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, host: Host, settings: Settings) -> list[Worker]:
+        body = {
+            "directory": self._keeper.directory,
+            "sys_path": sys.path,
+            "environ": worker_environment(),
+            "cwd": os.getcwd(),
+            "workers": self.workers,
+            "settings": settings,
+        }
+        self._channel.send("open", body, pack_value(host))
+        replies: list[Message | None] = []
+
+        def note(_: int, message: Message | None) -> None:
+            if message is not None and message.kind == "died":
+                self._broken = True
+            else:
+                replies.append(message)
+
+        gather([self._channel], note, done=lambda: bool(replies), limit_s=settings.start_limit_s)
+        reply = replies[0] if replies else None
+        if reply is not None and reply.kind == "opened":
+            members: list[Worker] = reply.body["workers"]
+            return members
+        if reply is not None:
+            why = reply.body["traceback"]
+        elif replies:
+            why = f"its runner ended: {Died(self._keeper.wait(self.pid, 1.0)).reason}"
+        else:
+            why = f"they were not up after {settings.start_limit_s:g} s"
+        printed = self._output.new_output(self.pid)
+        raise StartFailed(
+            f"{self._backend}: {self.workers} workers could not be started: {why}"
+            + (f"\nThey printed:\n{printed}" if printed else "")
+        )
+
+    def run(self, call: Parcel) -> Outcome:
+        """Carry out one packed call."""
+        fates: dict[int, Fate] = {}
+        facts: dict[str, Any] = {}
+
+        def note(_: int, message: Message | None) -> float | None:
+            if message is None:
+                fates[self.pid] = Died(self._keeper.wait(self.pid, 1.0))
+            elif message.kind == "died":
+                fates[message.body["pid"]] = Died(message.body["status"])
+                return _DEATH_GRACE_S
+            elif message.kind == "returned":
+                assert message.parcel is not None
+                fates[self.pid] = Returned(message.parcel.load(), message.body["elapsed_s"])
+                facts.update(message.body["facts"])
+            elif message.kind == "raised":
+                fates[self.pid] = read_raised(message)
+            return None
+
+        try:
+            self._channel.send("run", {"cwd": os.getcwd()}, call)
+            gather([self._channel], note, done=lambda: self.pid in fates)
+        except ChannelClosed:
+            fates[self.pid] = Died(self._keeper.wait(self.pid, 1.0))
+        except BaseException:  # interrupted: nobody will read what the runner still sends
+            self._broken = True
+            raise
+        if self.pid not in fates:
+            fates[self.pid] = Unfinished(self._output.stacks([self.pid]).get(self.pid, ""))
+        outcome = Outcome(self._backend, self.workers, tuple(self._reports(fates)), facts)
+        self._broken = self._broken or not outcome.intact
+        return outcome
+
+    def _reports(self, fates: dict[int, Fate]) -> list[WorkerReport]:
+        runner = Worker("runner", 0, 1, self.pid, socket.gethostname())
+        in_order = list(fates)  # of events: the first death is the one to tell about
+        members = sorted(self._members, key=lambda w: in_order.index(w.pid) if w.pid in fates else len(in_order))
+        return [
+            WorkerReport(worker, fates.get(worker.pid, Served()), self._output.new_output(worker.pid))
+            for worker in [runner, *members]
+        ]
+
+    def pool(self) -> Executor:
+        """The workers as an executor."""
+        return RemotePool(self._backend, self.workers, [self._channel], tasks_at_once=None, members=self._members)
+
+    def clean(self) -> str | None:
+        """Have the host clean its workers."""
+        replies: list[Message | None] = []
+        try:
+            self._channel.send("clean")
+            gather([self._channel], lambda _, m: replies.append(m), limit_s=_CLEAN_LIMIT_S)
+        except ChannelClosed:
+            pass
+        reply = replies[0] if replies else None
+        if reply is not None and reply.kind == "cleaned":
+            problem: str | None = reply.body["problem"]
+            return problem
+        self._broken = True
+        if reply is not None and reply.kind == "died":
+            return f"worker process {reply.body['pid']} {Died(reply.body['status']).reason} after the test"
+        return f"its workers did not answer within {_CLEAN_LIMIT_S:g} s of the test's end"
+
+    def healthy(self) -> bool:
+        """Whether the runner lives and has reported no death."""
+        if not self._broken:
+            gather([self._channel], self._note_trouble, limit_s=0.0)
+        return not self._broken
+
+    def _note_trouble(self, _: int, message: Message | None) -> None:
+        self._broken = True
+
+    def close(self) -> None:
+        """Stop the runner: politely while it is idle, else by force."""
+        self._channel.close()
+        if not self._broken:
+            self._keeper.wait(self.pid, _STOP_LIMIT_S)
+        self._keeper.kill(self.pid)

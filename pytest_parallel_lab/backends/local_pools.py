@@ -1,0 +1,99 @@
+"""``multiprocessing`` pools in the caller's own process, warm, with workers that the keeper knows."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.pool import Pool
+from multiprocessing.process import BaseProcess
+
+from pytest_parallel_lab.backends.processes import start_worker
+from pytest_parallel_lab.keeper.client import KeeperClient
+from pytest_parallel_lab.keeper.output import OutputReader
+from pytest_parallel_lab.model.errors import StartFailed
+
+_START_LIMIT_S = 60.0
+
+
+@dataclass
+class _Warm:
+    """A pool with what we know of it."""
+
+    pool: Pool
+    key: tuple[int, str | None]
+    processes: list[BaseProcess]
+    output: OutputReader
+
+
+class LocalPools:
+    """Keeps pools between tests; a pool goes to one test at a time."""
+
+    def __init__(self, keeper: Callable[[], KeeperClient]) -> None:
+        """Make no pool yet; ``keeper`` gives the keeper when the first is made."""
+        self._keeper = keeper
+        self._idle: dict[tuple[int, str | None], _Warm] = {}
+        self._taken: dict[int, _Warm] = {}
+
+    def take(self, workers: int, start_method: str | None) -> Pool:
+        """A pool of so many workers: a warm one, or a new one.
+
+        Raises:
+            StartFailed: the workers did not come up.
+        """
+        warm = self._idle.pop((workers, start_method), None)
+        if warm is not None and not self._intact(warm):
+            self._stop(warm)
+            warm = None
+        if warm is None:
+            warm = self._start(workers, start_method)
+        self._taken[id(warm.pool)] = warm
+        return warm.pool
+
+    def give_back(self, pool: Pool) -> list[tuple[str, str]]:
+        """Keep a pool for the next test if it is intact and idle; return what its workers printed."""
+        warm = self._taken.pop(id(pool))
+        printed = [(f"worker {i}", warm.output.new_output(p.pid or 0)) for i, p in enumerate(warm.processes)]
+        if self._intact(warm) and warm.key not in self._idle:
+            self._idle[warm.key] = warm
+        else:
+            self._stop(warm)
+        return [(label, text) for label, text in printed if text]
+
+    def close(self) -> None:
+        """Stop all pools."""
+        for warm in [*self._idle.values(), *self._taken.values()]:
+            self._stop(warm)
+        self._idle.clear()
+        self._taken.clear()
+
+    def _start(self, workers: int, start_method: str | None) -> _Warm:
+        keeper = self._keeper()
+        context = multiprocessing.get_context(start_method)
+        before = set(multiprocessing.active_children())
+        started = context.Barrier(workers + 1)
+        pool = context.Pool(workers, start_worker, (started, keeper.directory, os.getpid()))
+        try:
+            started.wait(_START_LIMIT_S)
+        except Exception as error:
+            pool.terminate()
+            raise StartFailed(f"process_pool: {workers} workers were not up after {_START_LIMIT_S:g} s") from error
+        processes = sorted(set(multiprocessing.active_children()) - before, key=lambda p: p.pid or 0)
+        for process in processes:
+            keeper.adopt(process.pid or 0)
+        return _Warm(pool, (workers, start_method), processes, OutputReader(keeper.directory))
+
+    def _intact(self, warm: _Warm) -> bool:
+        """Whether all workers live, none is still busy, and the test has not closed the pool."""
+        outstanding = getattr(warm.pool, "_cache", {})  # no public way to ask
+        still_open = getattr(warm.pool, "_state", "RUN") == "RUN"
+        return still_open and not outstanding and all(p.is_alive() for p in warm.processes)
+
+    def _stop(self, warm: _Warm) -> None:
+        warm.pool.terminate()
+        for process in warm.processes:
+            self._keeper().release(process.pid or 0)
+            if process.is_alive():
+                process.kill()
+        warm.pool.join()

@@ -1,0 +1,1 @@
+"""MPI: real ranks, started once by a real mpiexec and kept warm."""

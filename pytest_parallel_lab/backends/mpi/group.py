@@ -1,0 +1,173 @@
+"""A rank group: n ranks of one world, warm between tests, each with a socket of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from concurrent.futures import Executor
+from typing import Any
+
+from pytest_parallel_lab.backends.collect import gather, read_raised
+from pytest_parallel_lab.backends.mpi.launch import Launch, find_launcher, python_command, shared_files
+from pytest_parallel_lab.backends.remote_pool import RemotePool
+from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
+from pytest_parallel_lab.keeper.client import BLAS_ENVIRONMENT, KeeperClient
+from pytest_parallel_lab.keeper.output import OutputReader
+from pytest_parallel_lab.model.errors import StartFailed
+from pytest_parallel_lab.model.outcome import Died, Fate, Outcome, Returned, Unfinished, Worker, WorkerReport
+from pytest_parallel_lab.model.settings import Settings
+
+_RAISE_GRACE_S = 0.1  # what the others get to come to their own end once a rank has raised
+_DEATH_GRACE_S = 0.2
+_CLEAN_LIMIT_S = 2.0
+_STOP_LIMIT_S = 3.0
+
+
+class RankGroup:
+    """The ranks of one world size."""
+
+    def __init__(self, keeper: KeeperClient, ranks: int, settings: Settings) -> None:
+        """Launch the ranks and wait until all are up.
+
+        Raises:
+            StartFailed: they did not come up, or as separate worlds.
+        """
+        self.workers = ranks
+        self._keeper = keeper
+        self._settings = settings
+        self._output = OutputReader(keeper.directory)
+        self._broken = False
+        self._launch = Launch(keeper, settings, ranks, python_command("pytest_parallel_lab.backends.mpi.rank"))
+        self._ranks: dict[int, tuple[Worker, Channel]] = {}
+        self._guards: dict[int, Channel] = {}  # by the pid they guard
+        self.library = ""
+        try:
+            self._launch.accept(self._take, lambda: len(self._ranks) == ranks == len(self._guards))
+            self._members = [self._ranks[i][0] for i in range(ranks)]
+            self._channels = [self._ranks[i][1] for i in range(ranks)]
+            self._guard_channels = [self._guards[w.pid] for w in self._members]
+            for channel in self._channels:
+                channel.send("open", {"directory": keeper.directory, "sys_path": sys.path})
+            gather(self._channels, lambda _, m: None, limit_s=settings.start_limit_s)
+            keeper.own_files(self._launch.pid, shared_files([w.pid for w in self._members]))
+        except BaseException:
+            self._broken = True
+            self.close()
+            raise
+
+    def _take(self, channel: Channel, message: Message) -> None:
+        body = message.body
+        if message.kind == "guard":
+            self._guards[body["pid"]] = channel
+            return
+        self.library = body["library"]
+        if body["size"] != self.workers:
+            raise StartFailed(
+                f"mpi: asked for {self.workers} ranks, but a process came up in a world of {body['size']}. mpi4py "
+                f"loaded {self.library}, and the launcher is {find_launcher(self._settings)}: they do not belong "
+                "together. Install one MPI only (pip install 'pytest-parallel-lab[mpi]' brings MPICH), or name its "
+                "own launcher with --parallel-mpiexec, such as 'srun --mpi=pmi2 -n {ranks}' under Slurm"
+            )
+        worker = Worker("rank", body["rank"], body["size"], body["pid"], body["host"])
+        self._ranks[worker.index] = (worker, channel)
+
+    def run(self, call: Parcel) -> Outcome:
+        """Run the same call on every rank."""
+        size = self.workers
+        fates: dict[int, Fate] = {}
+        deaths: dict[int, int | None] = {}
+
+        def note(index: int, message: Message | None) -> float | None:
+            rank = index % size
+            if index >= size:  # its guard
+                if message is not None:
+                    deaths[rank] = message.body["status"]
+                    if rank not in fates or isinstance(fates[rank], Died):
+                        fates[rank] = Died(message.body["status"])
+                return _DEATH_GRACE_S
+            if message is None:
+                fates.setdefault(rank, Died(None))
+                return _DEATH_GRACE_S
+            if message.kind == "returned":
+                assert message.parcel is not None
+                fates[rank] = Returned(message.parcel.load(), message.body["elapsed_s"])
+                return None
+            fates[rank] = read_raised(message)
+            return _RAISE_GRACE_S
+
+        def all_told() -> bool:
+            return len(fates) == size and not any(isinstance(f, Died) and f.status is None for f in fates.values())
+
+        try:
+            for channel in self._channels:
+                try:
+                    channel.send("run", {"cwd": os.getcwd()}, call)
+                except ChannelClosed:
+                    pass  # gather finds it closed
+            gather([*self._channels, *self._guard_channels], note, done=all_told)
+        except BaseException:  # interrupted: nobody will read what the ranks still send
+            self._broken = True
+            raise
+        outcome = self._outcome(fates)
+        self._broken = self._broken or bool(deaths) or not outcome.intact
+        return outcome
+
+    def _outcome(self, fates: dict[int, Fate]) -> Outcome:
+        late = [w.pid for w in self._members if w.index not in fates]
+        stacks = self._output.stacks(late) if late else {}
+        reports = tuple(
+            WorkerReport(
+                worker,
+                fates.get(worker.index, Unfinished(stacks.get(worker.pid, ""))),
+                self._output.new_output(worker.pid),
+            )
+            for worker in self._members
+        )
+        facts: dict[str, Any] = {"mpi": self.library, "blas_threads_per_worker": int(BLAS_ENVIRONMENT["OMP_NUM_THREADS"])}
+        return Outcome("mpi", self.workers, reports, facts)
+
+    def pool(self) -> Executor:
+        """The ranks as an executor, one task at a time each."""
+        return RemotePool(
+            "mpi", self.workers, self._channels, tasks_at_once=1, members=self._members, watched=self._guard_channels
+        )
+
+    def clean(self) -> str | None:
+        """Give every rank a fresh communicator; say what was left in flight on the old one."""
+        token = secrets.token_bytes(16)
+        replies: dict[int, Message | None] = {}
+
+        def note(index: int, message: Message | None) -> float | None:
+            replies[index] = message
+            return None if message is not None and message.body.get("clean") else _RAISE_GRACE_S
+
+        try:
+            for channel in self._channels:
+                channel.send("clean", {"token": token})
+            gather(self._channels, note, limit_s=_CLEAN_LIMIT_S)
+        except ChannelClosed:
+            pass
+        if len(replies) == self.workers and all(m and m.body.get("clean") for m in replies.values()):
+            return None
+        self._broken = True
+        ended = [f"rank {i} ended after the test" for i, m in sorted(replies.items()) if m is None]
+        found = [f"rank {i}: {m.body['problem']}" for i, m in sorted(replies.items()) if m and m.body.get("problem")]
+        return "; ".join(ended + found) or "its ranks no longer agree on the order of their collectives"
+
+    def healthy(self) -> bool:
+        """Whether all ranks live."""
+
+        def note(_: int, message: Message | None) -> None:
+            self._broken = True
+
+        if not self._broken:
+            gather([*self._channels, *self._guard_channels], note, limit_s=0.0)
+        return not self._broken
+
+    def close(self) -> None:
+        """Stop the ranks: they leave MPI together if they can, else they are killed."""
+        for channel in [*(c for _, c in self._ranks.values()), *self._guards.values()]:
+            channel.close()
+        self._launch.close(limit_s=0.0 if self._broken else _STOP_LIMIT_S)
+

@@ -1,0 +1,110 @@
+"""Worker processes of ``multiprocessing``; implementations get a ``multiprocessing.pool.Pool``."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from multiprocessing.context import BaseContext
+from multiprocessing.pool import Pool
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+from pytest_parallel_lab.backends.base import RunnerBackend
+from pytest_parallel_lab.keeper import output
+from pytest_parallel_lab.keeper.host import Host
+from pytest_parallel_lab.keeper.tree import die_with_parent
+from pytest_parallel_lab.model.settings import Settings
+
+
+def context_for(settings: Settings) -> BaseContext:
+    """The ``multiprocessing`` context of a start method; None is the platform's default."""
+    return multiprocessing.get_context(settings.start_method)
+
+
+def start_worker(started: Barrier, directory: str, parent_pid: int) -> None:
+    """First thing in every worker: capture its output, and wait until all are there.
+
+    Without the wait an executor that starts processes on demand would start fewer than asked.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if os.getppid() == parent_pid:  # not under forkserver, whose parent is the server
+        die_with_parent(parent_pid)
+    output.capture(directory)
+    started.wait()
+
+
+class ProcessHost(Host):
+    """What hosts of worker processes share: knowing the processes and how they ended."""
+
+    def __init__(self) -> None:
+        self._processes: list[BaseProcess] = []
+
+    def remember_processes(self) -> None:
+        """Take note of all worker processes that live now."""
+        self._processes = sorted(multiprocessing.active_children(), key=lambda p: p.pid or 0)
+
+    def pids(self) -> list[int]:
+        """The workers' pids, in the order they were started."""
+        return [p.pid for p in self._processes if p.pid is not None]
+
+    def exit_status(self, pid: int) -> int | None:
+        """A worker's exit code, or minus the signal."""
+        return next((p.exitcode for p in self._processes if p.pid == pid), None)
+
+
+class PoolHost(ProcessHost):
+    """Owns a ``multiprocessing.pool.Pool``."""
+
+    _pool: Pool
+
+    def open(self, workers: int, settings: Settings, directory: str) -> Pool:
+        """Start the pool and wait until all its workers are up."""
+        context = context_for(settings)
+        started = context.Barrier(workers + 1)
+        self._pool = context.Pool(workers, start_worker, (started, directory, os.getpid()))
+        started.wait(settings.start_limit_s)
+        self.remember_processes()
+        return self._pool
+
+    def executor(self, handle: Pool) -> Executor:
+        """The pool behind the interface of ``concurrent.futures``."""
+        return PoolExecutor(handle)
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self._pool.terminate()
+        self._pool.join()
+
+
+class PoolExecutor(Executor):
+    """A ``multiprocessing`` pool as an executor."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Send one task to the pool."""
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        self._pool.apply_async(fn, args, kwargs, future.set_result, future.set_exception)
+        return future
+
+
+class ProcessesBackend(RunnerBackend):
+    """``processes``: a multiprocessing Pool in a runner."""
+
+    name = "processes"
+
+    def version(self, settings: Settings) -> str:
+        """Python's version and the start method in force."""
+        method = context_for(settings).get_start_method()
+        return f"Python {sys.version.split()[0]}, start method {method}"
+
+    def host(self) -> Host:
+        """Host of a pool."""
+        return PoolHost()

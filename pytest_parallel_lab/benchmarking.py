@@ -1,0 +1,86 @@
+"""pytest-benchmark with parallel runs: the parallel section's time, facts and groups."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_parallel_lab.model.implementation import implementation_of
+from pytest_parallel_lab.model.outcome import Outcome
+
+if TYPE_CHECKING:
+    from pytest_parallel_lab.lab import Lease
+
+_RUN_FIXTURES = {"parallel_run"}
+_excluded_s = 0.0
+
+
+def section_clock() -> float:
+    """A clock that stands still while a run is sent, started and fetched: only its section counts.
+
+    It is real time minus the time that finished runs spent outside their parallel sections, so
+    whatever else a benchmarked function does is timed as ever.
+    """
+    return time.perf_counter() - _excluded_s
+
+
+def record(fixture: Any, lease: Lease, outcome: Outcome, name: str, args: tuple[Any, ...], wall_s: float) -> None:
+    """Exclude what a run spent outside its section, and put the facts beside the benchmark."""
+    global _excluded_s
+    # While pytest-benchmark calibrates (it has no stats yet), time counts as it passes: it would
+    # choose far too many rounds for a section much shorter than its dispatch.
+    if fixture.stats is not None:
+        _excluded_s += wall_s - outcome.elapsed_s
+    settings = lease.settings
+    fixture.extra_info.update(
+        {
+            "implementation": name,
+            "backend": outcome.backend,
+            "workers": outcome.workers,
+            "size": [describe_size(a) for a in args],
+            "start_method": settings.start_method or default_start_method(),
+            "oversubscribed": lease.oversubscribed,
+            **outcome.facts,
+        }
+    )
+
+
+def default_start_method() -> str:
+    """The start method of this platform and Python."""
+    import multiprocessing
+
+    return multiprocessing.get_context().get_start_method()
+
+
+def describe_size(value: Any) -> Any:
+    """An argument's size: an array's shape, a number itself, a collection's length."""
+    if hasattr(value, "shape"):
+        return "x".join(map(str, value.shape)) or "scalar"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    return len(value) if hasattr(value, "__len__") else type(value).__name__
+
+
+def prepare(item: pytest.Item) -> None:
+    """Give a benchmark of parallel runs our clock, and a group of all that compute the same."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if "benchmark" not in fixtures or not fixtures & _RUN_FIXTURES:
+        return
+    mark = item.get_closest_marker("benchmark")
+    given = dict(mark.kwargs) if mark else {}
+    args = mark.args if mark else ()
+    chosen = {"timer": section_clock, "group": _group(item), **given}
+    item.add_marker(pytest.mark.benchmark(*args, **chosen), append=False)
+
+
+def _group(item: pytest.Item) -> str:
+    """What is computed: the test's name and those of its parameters that do not say how."""
+    callspec = getattr(item, "callspec", None)
+    params = callspec.params if callspec else {}
+    how = {"parallel_backend", "parallel_workers", *(n for n, v in params.items() if implementation_of(v))}
+    ids = dict(zip(params, callspec._idlist)) if callspec else {}
+    what = [str(ids.get(name, value)) for name, value in params.items() if name not in how]
+    name = getattr(item, "originalname", item.name)
+    return " ".join([name.removeprefix("test_"), *what])

@@ -1,0 +1,144 @@
+"""Pytest's side of the keeper."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, pair
+from pytest_parallel_lab.model.errors import KeeperLost
+
+_PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
+_START_LIMIT_S = 60.0
+_STOP_LIMIT_S = 10.0
+
+# One BLAS thread per worker, for every BLAS and OpenMP runtime that NumPy is built with. They read
+# it when they are loaded, so it must be in the environment before.
+BLAS_ENVIRONMENT = {
+    name: "1"
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+}
+
+
+def worker_environment() -> dict[str, str]:
+    """The environment of worker processes: ours, with BLAS pinned to one thread each."""
+    return {**os.environ, **BLAS_ENVIRONMENT}
+
+
+class KeeperClient:
+    """A running keeper and the session's private directory, which goes with it."""
+
+    def __init__(self) -> None:
+        """Start a keeper.
+
+        Raises:
+            KeeperLost: it did not come up; the text carries what it printed.
+        """
+        # Resolved, and short: Unix socket paths are limited to about 100 bytes.
+        self.directory = os.path.realpath(tempfile.mkdtemp(prefix="parallel-lab-"))
+        self._asking = threading.Lock()
+        self._pid = os.getpid()
+        theirs: socket.socket
+        self._control, theirs = pair()
+        self._log = Path(self.directory, "keeper.log")
+        code = (
+            f"import sys; sys.path.append({_PACKAGE_PARENT!r}); from pytest_parallel_lab.keeper.serve import main; "
+            f"main({theirs.fileno()}, {os.getpid()}, {self.directory!r})"
+        )
+        with theirs, self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                env=worker_environment(),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for pytest to act on
+            )
+        self._ready = False
+
+    def fork(self) -> tuple[Channel, int]:
+        """Fork a runner; return the channel to it and its pid."""
+        mine, theirs = pair()
+        with theirs:
+            reply = self._ask("fork", {}, fd=theirs.fileno())
+        return mine, int(reply["pid"])
+
+    def launch(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, output: str) -> int:
+        """Start a command whose output goes to a file; return its pid.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        reply = self._ask("launch", {"argv": list(argv), "env": dict(env), "cwd": cwd, "output": output})
+        if "error" in reply:
+            raise OSError(reply["error"])
+        return int(reply["pid"])
+
+    def kill(self, pid: int) -> int | None:
+        """Kill a runner or command with all below it; return its exit status."""
+        status: int | None = self._ask("kill", {"pid": pid})["status"]
+        return status
+
+    def wait(self, pid: int, limit_s: float) -> int | None:
+        """Wait for a runner or command to end; return its exit status, or None at the limit."""
+        status: int | None = self._ask("wait", {"pid": pid, "limit_s": limit_s})["status"]
+        return status
+
+    def own_files(self, pid: int, paths: Sequence[str]) -> None:
+        """Have files removed once a command is gone, however it went."""
+        self._ask("own", {"pid": pid, "paths": list(paths)})
+
+    def adopt(self, pid: int) -> None:
+        """Have a process of our own killed should we end without having stopped it."""
+        self._ask("adopt", {"pid": pid})
+
+    def release(self, pid: int) -> None:
+        """Take an adoption back."""
+        self._ask("release", {"pid": pid})
+
+    def close(self) -> None:
+        """Stop the keeper; all that it started goes with it."""
+        if os.getpid() != self._pid:  # a forked child of pytest has no say
+            return
+        self._control.close()
+        try:
+            self._process.wait(_STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _ask(self, kind: str, body: Mapping[str, Any], fd: int | None = None) -> dict[str, Any]:
+        with self._asking:
+            try:
+                if not self._ready:
+                    if not select.select([self._control], [], [], _START_LIMIT_S)[0]:
+                        raise ChannelClosed("it did not come up")
+                    self._control.receive()
+                    self._ready = True
+                self._control.send(kind, body, fd=fd)
+                reply: Message = self._control.receive()
+            except (ChannelClosed, OSError) as error:
+                printed = ""
+                with contextlib.suppress(OSError):
+                    printed = self._log.read_text(errors="replace")[-2000:]
+                raise KeeperLost(
+                    f"the keeper (pid {self._process.pid}) is gone: {error}; its exit status is "
+                    f"{self._process.poll()}. It printed:\n{printed or '(nothing)'}"
+                ) from error
+            except BaseException:
+                # An interrupted exchange leaves its reply in the pipe: nobody may read it as another's.
+                self._control.close()
+                raise
+            return reply.body

@@ -1,0 +1,105 @@
+"""What processes print, each into a file of its own, and where they are stuck.
+
+Files, not pipes: nobody has to read them for a worker to go on, and they can still be read when
+the worker is dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from pytest_parallel_lab.model.stacks import users_part
+
+_KEPT_BYTES = 1 << 16
+_STACK_LIMIT_S = 0.5
+_stack_files: list[TextIO] = []  # faulthandler writes to the descriptor: keep it open
+
+
+def capture(directory: str) -> None:
+    """Send this process's output to ``<directory>/<pid>.out``, and its stacks on demand beside it."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    _redirect(directory)
+    # Lines, so that a worker that dies has shown all it printed.
+    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
+
+
+def capture_engine(directory: str) -> None:
+    """Capture an ipyparallel engine, whose streams go on to publish what they are given."""
+    _redirect(directory)
+    for stream, fd in ((sys.stdout, 1), (sys.stderr, 2)):
+        stream.echo = open(fd, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # type: ignore[attr-defined]  # noqa: SIM115
+
+
+def _redirect(directory: str) -> None:
+    pid = os.getpid()
+    fd = os.open(os.path.join(directory, f"{pid}.out"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)
+    if hasattr(faulthandler, "register"):
+        stacks = open(os.path.join(directory, f"{pid}.stack"), "w")  # noqa: SIM115
+        _stack_files.append(stacks)
+        faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
+
+
+class OutputReader:
+    """Reads what captured processes have printed since it was last asked."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = Path(directory)
+        self._read_bytes: dict[int, int] = {}
+
+    def new_output(self, pid: int) -> str:
+        """What a process printed since the last call: at most its last 64 KiB."""
+        path = self._directory / f"{pid}.out"
+        start = self._read_bytes.get(pid, 0)
+        try:
+            size_bytes = path.stat().st_size
+            if size_bytes <= start:
+                return ""
+            with path.open("rb") as file:
+                left_out = max(0, size_bytes - start - _KEPT_BYTES)
+                file.seek(start + left_out)
+                text = file.read(size_bytes - start - left_out).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+        self._read_bytes[pid] = size_bytes
+        return f"[... {left_out} bytes left out ...]\n{text}" if left_out else text
+
+    def stacks(self, pids: Iterable[int]) -> dict[int, str]:
+        """Where captured processes are now: the Python stack of every thread, by pid.
+
+        Only for processes that called ``capture``: the signal ends any other.
+        """
+        before = {}
+        for pid in pids:
+            path = self._directory / f"{pid}.stack"
+            if path.exists():
+                before[pid] = path.stat().st_size
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGUSR1)
+        deadline = time.monotonic() + _STACK_LIMIT_S
+        found = dict.fromkeys(before, "")
+        while time.monotonic() < deadline:
+            texts = {pid: self._stack_since(pid, start) for pid, start in before.items()}
+            if all(texts.values()) and texts == found:  # written, and no longer growing
+                break
+            found = texts
+            time.sleep(0.005)
+        return {pid: users_part(text) for pid, text in found.items()}
+
+    def _stack_since(self, pid: int, start: int) -> str:
+        with (self._directory / f"{pid}.stack").open("rb") as file:
+            file.seek(start)
+            return file.read().decode("utf-8", "replace")

@@ -1,0 +1,159 @@
+"""A runner: a process, forked by the keeper, that owns workers and carries out runs on them."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from types import ModuleType
+from typing import Any
+
+from pytest_parallel_lab.keeper import output
+from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
+from pytest_parallel_lab.keeper.host import (
+    Host,
+    bind_workers,
+    call_packed,
+    environment,
+    execute,
+    load_call,
+    report_raised,
+    workers_of,
+)
+from pytest_parallel_lab.keeper.shipping import pack_value
+from pytest_parallel_lab.keeper.tree import become_subreaper, die_with_parent
+
+_STATUS_LIMIT_S = 0.3
+
+
+class Runner:
+    """Serves one channel: opens a host, then runs what it is sent until the channel closes."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._host = Host()
+        self._handle: object = None
+        self._executor: Executor | None = None
+        self._workers = 0
+        self._facts: dict[str, Any] | None = None
+
+    def serve(self) -> None:
+        """Serve messages until pytest closes the channel."""
+        while True:
+            try:
+                message = self._channel.receive()
+            except ChannelClosed:
+                break
+            getattr(self, f"_on_{message.kind}")(message)
+            del message  # frees the arguments' shared memory before the next wait
+            sys.stdout.flush()
+        self._host.close()
+
+    def _on_open(self, message: Message) -> None:
+        body = message.body
+        output.capture(body["directory"])
+        try:
+            environment(body["sys_path"], body["environ"], body["cwd"])
+            assert message.parcel is not None
+            self._host = message.parcel.load()
+            self._workers = body["workers"]
+            self._handle = self._host.open(self._workers, body["settings"], body["directory"])
+            pids = self._host.pids()
+            if pids and hasattr(os, "pidfd_open"):
+                threading.Thread(target=self._watch, args=(pids,), daemon=True, name="exit-watch").start()
+        except BaseException as error:
+            report_raised(self._channel, error)
+            return
+        self._channel.send("opened", {"workers": workers_of(self._host.role, pids)})
+
+    def _on_run(self, message: Message) -> None:
+        def load() -> Callable[[], Any]:
+            os.chdir(message.body["cwd"])
+            assert message.parcel is not None
+            function, args, kwargs = load_call(message.parcel)
+            return self._host.bind(function, self._handle, args, bind_workers(function, kwargs, self._workers))
+
+        execute(self._channel, load, facts=self._known_facts)
+
+    def _known_facts(self) -> dict[str, Any]:
+        """What the section ran with; looked up once, after user code has loaded its libraries."""
+        if self._facts is None:
+            from threadpoolctl import threadpool_info
+
+            blas = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+            self._facts = {"blas_threads_per_worker": max(blas, default=0)}
+        return self._facts
+
+    def _on_task(self, message: Message) -> None:
+        """Hand a task of ``parallel_pool`` to the workers; the answer follows when it is done."""
+        task_id = message.body["id"]
+        assert message.parcel is not None
+
+        def done(future: Future[Any]) -> None:
+            try:
+                self._channel.send("task_returned", {"id": task_id}, pack_value(future.result()))
+            except ChannelClosed:
+                pass
+            except BaseException as error:
+                report_raised(self._channel, error, "task_raised", {"id": task_id})
+
+        try:
+            if self._executor is None:
+                self._executor = self._host.executor(self._handle)
+            parcel: Parcel = message.parcel
+            self._executor.submit(call_packed, parcel.head, [bytes(b) for b in parcel.buffers]).add_done_callback(done)
+        except BaseException as error:
+            report_raised(self._channel, error, "task_raised", {"id": task_id})
+
+    def _on_clean(self, message: Message) -> None:
+        try:
+            problem = self._host.clean()
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+        self._channel.send("cleaned", {"problem": problem})
+
+    def _watch(self, pids: list[int]) -> None:
+        """Report every worker process that ends, at once. The kernel wakes us; nothing polls."""
+        poll = select.poll()
+        by_fd = {}
+        for pid in pids:
+            try:
+                fd = os.pidfd_open(pid)
+            except ProcessLookupError:
+                self._report_death(pid)
+                continue
+            by_fd[fd] = pid
+            poll.register(fd, select.POLLIN)
+        while by_fd:
+            for fd, _ in poll.poll():
+                poll.unregister(fd)
+                os.close(fd)
+                self._report_death(by_fd.pop(fd))
+
+    def _report_death(self, pid: int) -> None:
+        deadline = time.monotonic() + _STATUS_LIMIT_S
+        status = self._host.exit_status(pid)
+        while status is None and time.monotonic() < deadline:  # its owner has yet to reap it
+            time.sleep(0.002)
+            status = self._host.exit_status(pid)
+        try:
+            self._channel.send("died", {"pid": pid, "status": status})
+        except (ChannelClosed, OSError):
+            pass  # the runner itself is on its way out
+
+
+def main(fd: int, keeper_pid: int) -> None:
+    """Be a runner on the socket ``fd``; called right after the fork."""
+    os.setsid()
+    die_with_parent(keeper_pid)
+    become_subreaper()
+    # The keeper is not the user's program: spawned children must not import it as theirs.
+    sys.modules["__main__"] = ModuleType("__main__")
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.seed()  # else every runner would repeat the keeper's legacy stream
+    Runner(Channel(socket.socket(fileno=fd))).serve()

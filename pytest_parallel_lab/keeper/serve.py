@@ -1,0 +1,211 @@
+"""The keeper: one small single-threaded process that forks, watches and reaps all others.
+
+It runs no user code and starts no thread, which is what makes forking from it safe. It goes when
+pytest goes, however that ends, and takes its whole tree along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+import psutil
+
+from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, close_quietly
+from pytest_parallel_lab.keeper.tree import become_subreaper, exit_status, is_resource_tracker, kill_below, kill_tree
+
+# Imported before the first fork, so that every runner has them already.
+_PRELOADED = ("cloudpickle", "numpy", "multiprocessing.pool", "concurrent.futures.process", "concurrent.futures.thread")
+_ORPHANS_LOOKED_FOR_EVERY_S = 1.0
+
+
+class Keeper:
+    """The keeper's event loop."""
+
+    def __init__(self, control: Channel, pytest_pid: int, directory: str) -> None:
+        self._control = control
+        self._directory = directory
+        self._pytest_pid = pytest_pid
+        self._running: set[int] = set()
+        self._statuses: dict[int, int] = {}
+        self._waiting: dict[int, float] = {}  # pid -> deadline of the one who asked
+        self._adopted: dict[int, int] = {}  # pid -> pidfd
+        self._files: dict[int, list[str]] = {}  # what a command leaves behind when it is killed
+        self._selector = selectors.DefaultSelector()
+
+    def serve(self) -> None:
+        """Serve requests until pytest closes the control channel or ends."""
+        wake_r, wake_w = socket.socketpair()
+        wake_r.setblocking(False)
+        wake_w.setblocking(False)
+        signal.set_wakeup_fd(wake_w.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._selector.register(self._control, selectors.EVENT_READ, "control")
+        self._selector.register(wake_r, selectors.EVENT_READ, "child")
+        with contextlib.suppress(OSError, AttributeError):  # a forked child of pytest may hold the control socket open
+            self._selector.register(os.pidfd_open(self._pytest_pid), selectors.EVENT_READ, "pytest ended")
+        while True:
+            ready = {key.data for key, _ in self._selector.select(self._patience_s())}
+            if "child" in ready:
+                with contextlib.suppress(BlockingIOError):
+                    wake_r.recv(4096)
+            self._reap()
+            if "pytest ended" in ready or os.getppid() != self._pytest_pid:
+                return
+            if "control" in ready:
+                try:
+                    self._answer()
+                except ChannelClosed:
+                    return
+            self._answer_waiting()
+
+    def clean_up(self) -> None:
+        """Kill everything that is left and remove the session's directory."""
+        for pidfd in self._adopted.values():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        kill_below(os.getpid())
+        for pid in list(self._files):
+            self._remove_files_of(pid)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _patience_s(self) -> float:
+        until = min(self._waiting.values(), default=float("inf")) - time.monotonic()
+        return max(0.0, min(until, _ORPHANS_LOOKED_FOR_EVERY_S if self._running else 60.0))
+
+    def _answer(self) -> None:
+        message = self._control.receive()
+        try:
+            reply = getattr(self, f"_do_{message.kind}")(**message.body)
+        except OSError as error:
+            reply = {"error": str(error)}
+        if reply is not None:
+            self._control.send("reply", reply)
+
+    def _do_fork(self, fd: int) -> dict[str, Any]:
+        """Fork a runner that serves the socket handed over."""
+        keeper_pid = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                self._forget_in_child()
+                from pytest_parallel_lab.keeper.runner import main
+
+                main(fd, keeper_pid)
+                status = 0
+            finally:
+                os._exit(status)
+        close_quietly(fd)
+        self._running.add(pid)
+        return {"pid": pid}
+
+    def _forget_in_child(self) -> None:
+        signal.set_wakeup_fd(-1)
+        for name in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for key in list(self._selector.get_map().values()):
+            if key.data == "pytest ended":
+                close_quietly(key.fd)
+        self._selector.close()
+        self._control.close()
+        for pidfd in self._adopted.values():
+            close_quietly(pidfd)
+
+    def _do_launch(self, argv: list[str], env: dict[str, str], cwd: str, output: str) -> dict[str, Any]:
+        """Start a command; what it prints goes to a file."""
+        with open(output, "ab") as file:
+            process = subprocess.Popen(
+                argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            )
+        process.returncode = 0  # reaped below with all others, not by subprocess
+        self._running.add(process.pid)
+        return {"pid": process.pid}
+
+    def _do_kill(self, pid: int) -> dict[str, Any]:
+        """Kill one of our processes with all below it; the answer comes when it is gone."""
+        if pid in self._running:
+            kill_tree(pid)
+            while pid in self._running:
+                self._reap()
+                time.sleep(0.001)
+            self._reap()
+        self._remove_files_of(pid)
+        return {"status": self._statuses.pop(pid, None)}
+
+    def _do_own(self, pid: int, paths: list[str]) -> dict[str, Any]:
+        """Take note of files to remove once a command is gone."""
+        self._files[pid] = paths
+        return {}
+
+    def _remove_files_of(self, pid: int) -> None:
+        for path in self._files.pop(pid, ()):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def _do_wait(self, pid: int, limit_s: float) -> None:
+        """Answer with a process's exit status once it has ended, or None at the limit."""
+        self._waiting[pid] = time.monotonic() + limit_s
+
+    def _do_adopt(self, pid: int) -> dict[str, Any]:
+        """Take over a process of pytest's: it is killed when pytest ends without having stopped it."""
+        with contextlib.suppress(AttributeError, ProcessLookupError):
+            self._adopted[pid] = os.pidfd_open(pid)
+        return {}
+
+    def _do_release(self, pid: int) -> dict[str, Any]:
+        close_quietly(self._adopted.pop(pid, -1))
+        return {}
+
+    def _answer_waiting(self) -> None:
+        for pid, deadline in list(self._waiting.items()):
+            if pid in self._statuses or pid not in self._running or time.monotonic() > deadline:
+                del self._waiting[pid]
+                self._control.send("reply", {"status": self._statuses.get(pid)})
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                break
+            if pid in self._running:
+                self._running.discard(pid)
+                self._statuses[pid] = exit_status(status)
+        self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """Kill what was re-parented to us: its own runner or launcher is dead."""
+        with contextlib.suppress(FileNotFoundError, psutil.Error):
+            with open(f"/proc/self/task/{os.getpid()}/children") as file:
+                for pid in map(int, file.read().split()):
+                    if pid not in self._running and not is_resource_tracker(psutil.Process(pid)):
+                        kill_tree(pid)
+
+
+def main(control_fd: int, pytest_pid: int, directory: str) -> None:
+    """Be the keeper."""
+    become_subreaper()
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, lambda *_: None)  # pytest's end is our only end; not SIG_IGN, which children inherit
+    for module in _PRELOADED:
+        importlib.import_module(module)
+    control = Channel(socket.socket(fileno=control_fd))
+    keeper = Keeper(control, pytest_pid, directory)
+    control.send("ready", {"version": sys.version})
+    try:
+        keeper.serve()
+    finally:
+        keeper.clean_up()

@@ -1,0 +1,235 @@
+"""The lab: warm workers of every backend, leased to one test (or script) at a time.
+
+Usable without pytest::
+
+    with Lab() as lab:
+        print(lab.run(row_blocks, a, b, workers=2))
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_parallel_lab.backends.base import Backend, WorkerGroup
+from pytest_parallel_lab.keeper.client import KeeperClient
+from pytest_parallel_lab.keeper.shipping import pack_call
+from pytest_parallel_lab.model.cores import usable_cores
+from pytest_parallel_lab.model.errors import BackendMissing, BadSetting, KeeperLost, LeftOver
+from pytest_parallel_lab.model.implementation import backend_of
+from pytest_parallel_lab.model.outcome import Outcome
+from pytest_parallel_lab.model.settings import Settings, parse_names, parse_workers
+
+if TYPE_CHECKING:
+    from pytest_parallel_lab.backends.local_pools import LocalPools
+
+_WARM_GROUPS = 16  # the least recently used beyond these are stopped
+
+
+def builtin_backends() -> list[Backend]:
+    """The backends that come with the package, slowest imports left to their first use."""
+    from pytest_parallel_lab.backends.executor import ExecutorBackend
+    from pytest_parallel_lab.backends.ipyparallel import IpyparallelBackend
+    from pytest_parallel_lab.backends.mpi.backend import MpiBackend
+    from pytest_parallel_lab.backends.processes import ProcessesBackend
+    from pytest_parallel_lab.backends.serial import SerialBackend
+    from pytest_parallel_lab.backends.threads import ThreadsBackend
+
+    return [
+        SerialBackend(),
+        ThreadsBackend(),
+        ProcessesBackend(),
+        ExecutorBackend(),
+        IpyparallelBackend(),
+        MpiBackend(),
+    ]
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What makes warm workers fit for a lease."""
+
+    backend: str
+    workers: int
+    settings: Settings
+    sys_path: tuple[str, ...]
+
+
+class Lab:
+    """Starts, keeps warm, leases and stops workers. The keeper starts with the first of them."""
+
+    def __init__(self, settings: Settings | None = None, backends: Iterable[Backend] | None = None) -> None:
+        """Make a lab that has started nothing yet.
+
+        Args:
+            settings: how workers are started.
+            backends: the backends to choose from; those that come with the package by default.
+        """
+        self.settings = settings or Settings()
+        self.backends = {b.name: b for b in (builtin_backends() if backends is None else backends)}
+        self._keeper: KeeperClient | None = None
+        self._idle: dict[_Key, WorkerGroup] = {}
+        self._local_pools: LocalPools | None = None
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @property
+    def keeper(self) -> KeeperClient:
+        """The keeper, started at first use."""
+        if self._keeper is None:
+            self._keeper = KeeperClient()
+        return self._keeper
+
+    @property
+    def local_pools(self) -> LocalPools:
+        """Pools in this very process, made at first use."""
+        if self._local_pools is None:
+            from pytest_parallel_lab.backends.local_pools import LocalPools
+
+            self._local_pools = LocalPools(lambda: self.keeper)
+        return self._local_pools
+
+    def backend(self, name: str) -> Backend:
+        """A backend by name.
+
+        Raises:
+            BadSetting: there is none of that name.
+        """
+        return self.backends[parse_names([name], self.backends, "backend", "backend")[0]]
+
+    def missing(self, name: str) -> str | None:
+        """Why a backend cannot run here, headed by its name; None where it can."""
+        reason = self.backend(name).missing(self.settings)
+        return f"{name}: {reason}" if reason else None
+
+    def lease(self, backend: str, workers: int, start_method: str | None = None) -> Lease:
+        """Take workers for one test: warm ones where there are any, else new ones.
+
+        Raises:
+            BackendMissing: the backend cannot run here.
+            BadSetting: a worker count that the backend cannot have.
+            StartFailed: the workers did not come up.
+        """
+        (count,) = parse_workers([workers], f"{backend}: workers")
+        chosen = self.backend(backend)
+        most = chosen.max_workers()
+        if most is not None and count > most:
+            raise BadSetting(f"{backend}: {count} workers asked for, but it has at most {most}")
+        if reason := self.missing(backend):
+            raise BackendMissing(reason)
+        settings = replace(self.settings, start_method=start_method) if start_method else self.settings
+        key = _Key(backend, count, settings, tuple(sys.path))
+        group = self._idle.pop(key, None)
+        if group is not None and not group.healthy():
+            self._stop(group)
+            group = None
+        if group is None:
+            group = self._start(key, chosen)
+        return Lease(self, key, group)
+
+    def _start(self, key: _Key, backend: Backend) -> WorkerGroup:
+        try:
+            return backend.start(self.keeper, key.workers, key.settings)
+        except KeeperLost:
+            self._forget_keeper()
+            return backend.start(self.keeper, key.workers, key.settings)
+
+    def take_back(self, key: _Key, group: WorkerGroup) -> str | None:
+        """Clean a lease's workers for the next; return what they were left with, if anything."""
+        try:
+            problem = group.clean() if group.healthy() else None
+        except BaseException:
+            self._stop(group)
+            raise
+        if problem or not group.healthy():
+            self._stop(group)
+            return problem
+        self._idle[key] = group
+        while len(self._idle) > _WARM_GROUPS:
+            self._stop(self._idle.pop(next(iter(self._idle))))
+        return None
+
+    def _stop(self, group: WorkerGroup) -> None:
+        try:
+            group.close()
+        except KeeperLost:
+            self._forget_keeper()
+
+    def _forget_keeper(self) -> None:
+        """Drop a keeper that is gone, and with it all that it had started."""
+        if self._keeper is not None:
+            self._keeper.close()
+        self._keeper = None
+        self._idle.clear()
+
+    def run(self, function: Callable[..., Any], *args: Any, workers: int = 1, backend: str | None = None, **kwargs: Any) -> Any:
+        """Run one implementation on its own lease and return its result.
+
+        Raises:
+            LeftOver: it left something behind in the workers.
+            Exception: whatever ``Outcome.result`` raises.
+        """
+        __tracebackhide__ = True
+        lease = self.lease(backend_of(function, backend), workers)
+        try:
+            return lease.run(function, *args, **kwargs).result()
+        finally:
+            lease.end()
+
+    def close(self) -> None:
+        """Stop all workers and the keeper."""
+        if self._local_pools is not None:
+            self._local_pools.close()
+        for group in self._idle.values():
+            try:
+                group.close()
+            except KeeperLost:
+                break
+        self._idle.clear()
+        self._forget_keeper()
+
+
+class Lease:
+    """Workers lent to one test. Not to be used after ``end``."""
+
+    def __init__(self, lab: Lab, key: _Key, group: WorkerGroup) -> None:
+        self._lab = lab
+        self._key = key
+        self.group = group
+
+    @property
+    def settings(self) -> Settings:
+        """How the workers were started."""
+        return self._key.settings
+
+    @property
+    def oversubscribed(self) -> bool:
+        """Whether there are more workers than cores that this process may use."""
+        return self._key.workers > usable_cores()
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
+        """Carry out one run.
+
+        Raises:
+            CannotSend: the function or an argument cannot be sent.
+        """
+        __tracebackhide__ = True
+        return self.group.run(pack_call(function, args, kwargs))
+
+    def end(self) -> None:
+        """Give the workers back.
+
+        Raises:
+            LeftOver: something was left behind in them; they have been replaced.
+        """
+        __tracebackhide__ = True
+        problem = self._lab.take_back(self._key, self.group)
+        if problem:
+            raise LeftOver(f"{self._key.backend}, {self._key.workers} workers: {problem}")
+

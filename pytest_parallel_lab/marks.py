@@ -1,0 +1,103 @@
+"""Our marks: declared, checked at collection, and the backend marks that items get by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+import pytest
+
+from pytest_parallel_lab.model.errors import BadSetting
+from pytest_parallel_lab.model.implementation import implementation_of
+from pytest_parallel_lab.model.settings import parse_names, parse_start_method, parse_workers
+from pytest_parallel_lab.options import Choices
+
+_MARKS = {
+    "parallel_workers": "parallel_workers(1, 2, ...): worker counts for this test",
+    "parallel_backends": 'parallel_backends("threads", "mpi", ...): backends for this test',
+    "parallel_start_method": 'parallel_start_method("spawn"): multiprocessing start method for this test',
+}
+_FIXTURE_BACKENDS = {
+    "mpiexec": "mpi",
+    "ipcluster": "ipyparallel",
+    "process_pool": "processes",
+    "thread_pool": "threads",
+}
+
+
+def declare(config: pytest.Config, backends: tuple[str, ...]) -> None:
+    """Declare our marks, so that --strict-markers knows them."""
+    for text in _MARKS.values():
+        config.addinivalue_line("markers", text)
+    for name in backends:
+        config.addinivalue_line("markers", f"{name}: runs on the {name} backend (set by pytest-parallel-lab)")
+
+
+def check(item: pytest.Item, choices: Choices) -> None:
+    """Check the marks of a collected test.
+
+    Raises:
+        pytest.UsageError: a misspelt mark or argument; the text names the test.
+    """
+    for mark in item.iter_markers():
+        if not mark.name.startswith("parallel_"):
+            continue
+        where = f"{item.nodeid}: mark {mark.name}"
+        try:
+            if mark.name not in _MARKS:
+                near = get_close_matches(mark.name, _MARKS, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_MARKS)}"
+                raise BadSetting(f"{where}: there is no such mark; {hint}")
+            if mark.kwargs:
+                raise BadSetting(f"{where}: unexpected argument {next(iter(mark.kwargs))!r}; write {_usage(mark.name)}")
+            _check_values(mark, choices, where)
+        except BadSetting as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def _check_values(mark: pytest.Mark, choices: Choices, where: str) -> None:
+    if mark.name == "parallel_workers":
+        parse_workers(mark.args, where)
+    elif mark.name == "parallel_backends":
+        parse_names(mark.args, choices.known_backends, where, "backend")
+    elif len(mark.args) != 1:
+        raise BadSetting(f"{where}: takes exactly one start method; write {_usage(mark.name)}")
+    else:
+        parse_start_method(mark.args[0], where)
+
+
+def _usage(name: str) -> str:
+    return _MARKS[name].partition(":")[0]
+
+
+def values(node: pytest.Item | pytest.Function, name: str) -> tuple[object, ...] | None:
+    """The arguments of the closest mark of a name; None without one."""
+    mark = node.get_closest_marker(name)
+    return mark.args if mark else None
+
+
+def backends_of(item: pytest.Item) -> list[str]:
+    """The backends that a collected test will run on, as far as its parameters and fixtures tell."""
+    return list(dict.fromkeys(_backends_of(item)))
+
+
+def _backends_of(item: pytest.Item) -> Iterator[str]:
+    callspec = getattr(item, "callspec", None)
+    for name, value in (callspec.params if callspec else {}).items():
+        found = implementation_of(value)
+        if found:
+            yield found.backend
+        elif name == "parallel_backend" and isinstance(value, str):
+            yield value
+        elif name == "parallel_pool" and isinstance(value, tuple):
+            yield value[0]
+    for fixture in getattr(item, "fixturenames", ()):
+        if fixture in _FIXTURE_BACKENDS:
+            yield _FIXTURE_BACKENDS[fixture]
+
+
+def workers_of(item: pytest.Item) -> int | None:
+    """The worker count among a test's parameters; None without one."""
+    callspec = getattr(item, "callspec", None)
+    count = callspec.params.get("parallel_workers") if callspec else None
+    return count if isinstance(count, int) else None

@@ -1,0 +1,76 @@
+"""The exceptions with names that this project raises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_parallel_lab.model.outcome import Outcome
+
+
+class ParallelError(Exception):
+    """Base of everything this project raises on its own account."""
+
+
+class BadSetting(ParallelError, ValueError):
+    """An option, ini key, mark or argument has a value that means nothing."""
+
+
+class BackendMissing(ParallelError):
+    """A backend cannot run here; the text says why and what would add it."""
+
+
+class CannotSend(ParallelError, TypeError):
+    """A function, argument or result cannot travel between processes."""
+
+
+class StartFailed(ParallelError):
+    """Workers could not be started; the text carries what their launcher printed."""
+
+
+class KeeperLost(ParallelError):
+    """The keeper, the process that forks and reaps all others, is gone."""
+
+
+class LeftOver(ParallelError):
+    """A test left something behind in workers that the next test would have met."""
+
+
+class Mismatch(ParallelError, AssertionError):
+    """An implementation's result does not agree with the reference."""
+
+
+class ScriptFailed(ParallelError):
+    """A script under mpiexec ended badly on some rank; the text has every rank's end and errors."""
+
+
+class WorkerRaised(ParallelError):
+    """What every worker was doing when one of them raised.
+
+    It is the ``__cause__`` of the worker's own exception, and is raised itself where that
+    exception cannot travel between processes.
+
+    Attributes:
+        outcome: the whole outcome, with every worker's fate.
+    """
+
+    def __init__(self, text: str, outcome: Outcome) -> None:
+        super().__init__(text)
+        self.outcome = outcome
+
+
+class WorkerDied(ParallelError):
+    """A worker's process ended in the middle of a run.
+
+    Attributes:
+        outcome: the whole outcome, with every worker's fate.
+    """
+
+    def __init__(self, text: str, outcome: Outcome) -> None:
+        super().__init__(text)
+        self.outcome = outcome
+
+
+for _error in list(globals().values()):
+    if isinstance(_error, type) and issubclass(_error, ParallelError):
+        _error.__module__ = __name__.partition(".")[0]  # where users import it from, and see it come from

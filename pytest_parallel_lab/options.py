@@ -1,0 +1,150 @@
+"""Command line options and ini keys, and what they come to: the session's choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_parallel_lab.model.cores import usable_cores
+from pytest_parallel_lab.model.errors import BadSetting
+from pytest_parallel_lab.model.settings import (
+    BUILTIN_BACKENDS,
+    DEFAULT_ENGINES,
+    DEFAULT_MPIEXEC,
+    Settings,
+    parse_mpiexec,
+    parse_names,
+    parse_start_method,
+    parse_workers,
+)
+
+if TYPE_CHECKING:
+    from pytest_parallel_lab.lab import Lab
+
+
+@dataclass(frozen=True)
+class _Option:
+    """An option that is also an ini key: ``--parallel-NAME`` and ``parallel_NAME``."""
+
+    name: str
+    metavar: str
+    help: str
+
+    @property
+    def flag(self) -> str:
+        return f"--parallel-{self.name}"
+
+    @property
+    def key(self) -> str:
+        return f"parallel_{self.name.replace('-', '_')}"
+
+
+_OPTIONS = (
+    _Option("backends", "NAMES", "run on these backends only, such as threads,mpi (default: all)"),
+    _Option("workers", "COUNTS", "worker counts to run with, such as 1,2,4 (default: 1, 2 and the usable cores)"),
+    _Option("start-method", "METHOD", "multiprocessing start method: fork, spawn or forkserver (default: Python's)"),
+    _Option("mpiexec", "COMMAND", f"command that starts MPI ranks (default: {DEFAULT_MPIEXEC!r})"),
+    _Option("engines", "LAUNCHER", f"ipyparallel's launcher of engines (default: {DEFAULT_ENGINES})"),
+    _Option("require", "NAMES", "fail, not skip, where one of these backends is missing"),
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare options and ini keys."""
+    group = parser.getgroup("parallel", "parallel runs (pytest-parallel-lab)")
+    for option in _OPTIONS:
+        group.addoption(option.flag, metavar=option.metavar, default=None, help=option.help)
+        parser.addini(option.key, help=f"default of {option.flag}", default=None)
+    group.addoption(
+        "--parallel-doctor",
+        action="store_true",
+        help="start every backend once, tell what this machine has and what is missing, and exit",
+    )
+
+
+class Choices:
+    """What the user chose for the whole session, and the lab it is carried out with."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Read and check options and ini keys.
+
+        Raises:
+            pytest.UsageError: a value that means nothing.
+        """
+        self._config = config
+        self._lab: Lab | None = None
+        self._extra = [b for given in config.hook.pytest_parallel_backends(config=config) for b in given]
+        self.known_backends = tuple(dict.fromkeys((*BUILTIN_BACKENDS, *(b.name for b in self._extra))))
+        try:
+            self._read()
+        except BadSetting as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def _read(self) -> None:
+        backends, source = self._given("backends")
+        self.backends = parse_names(backends, self.known_backends, source, "backend") or self.known_backends
+        required, source = self._given("require")
+        self.required = parse_names(required, self.known_backends, source, "backend")
+        workers, source = self._given("workers")
+        self.workers = parse_workers(workers, source) if workers else default_workers()
+        method, source = self._given("start-method")
+        template, template_source = self._given("mpiexec")
+        engines, _ = self._given("engines")
+        self.settings = Settings(
+            start_method=parse_start_method(method, source) if method else None,
+            mpiexec=parse_mpiexec(template or DEFAULT_MPIEXEC, template_source),
+            engines=engines or DEFAULT_ENGINES,
+        )
+
+    def _given(self, name: str) -> tuple[str, str]:
+        """An option's value and where it was given: the command line goes before the ini file."""
+        option = next(o for o in _OPTIONS if o.name == name)
+        value = self._config.getoption(option.flag)
+        if value is not None:
+            if not value.strip():
+                raise BadSetting(f"{option.flag}: is empty; give {option.metavar} or leave it out")
+            return value, option.flag
+        return self._config.getini(option.key) or "", f"ini key {option.key}"
+
+    @property
+    def lab(self) -> Lab:
+        """The lab, made at first use: what it imports is not needed to load the plugin."""
+        if self._lab is None:
+            from pytest_parallel_lab.lab import Lab, builtin_backends
+
+            self._lab = Lab(self.settings, [*builtin_backends(), *self._extra])
+        return self._lab
+
+    @property
+    def default_workers(self) -> int:
+        """The count where a test names none: the largest chosen one that the cores can carry."""
+        carried = [count for count in self.workers if count <= usable_cores()]
+        return max(carried or self.workers)
+
+    def combinations(self, backends: Sequence[str], workers: Sequence[int]) -> list[tuple[str, int]]:
+        """Backends with worker counts, without those that a backend cannot have."""
+        return [(b, w) for b in backends for w in workers if not (b == "serial" and w > 1)]
+
+    def close(self) -> None:
+        """Stop all that the session started."""
+        if self._lab is not None:
+            self._lab.close()
+            self._lab = None
+
+
+def default_workers() -> tuple[int, ...]:
+    """One, two, and the cores that this process may use."""
+    return tuple(sorted({1, 2, usable_cores()}))
+
+
+_CHOICES = pytest.StashKey[Choices]()
+
+
+def choices_of(config: pytest.Config) -> Choices:
+    """The session's choices; read at the first call, so that bad ones are said before any test."""
+    if _CHOICES not in config.stash:
+        config.stash[_CHOICES] = Choices(config)
+    return config.stash[_CHOICES]

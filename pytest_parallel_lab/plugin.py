@@ -1,0 +1,92 @@
+"""The pytest11 entry: registration only. Everything heavy is imported at first use."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selection
+from pytest_parallel_lab.fixtures.clusters import ipcluster
+from pytest_parallel_lab.fixtures.leases import _parallel_leases
+from pytest_parallel_lab.fixtures.mpi import mpiexec
+from pytest_parallel_lab.fixtures.pools import parallel_pool, process_pool, thread_pool
+from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, parallel_workers
+from pytest_parallel_lab.model.cores import usable_cores
+
+__all__ = [
+    "_parallel_leases",
+    "ipcluster",
+    "mpiexec",
+    "parallel_backend",
+    "parallel_pool",
+    "parallel_run",
+    "parallel_workers",
+    "process_pool",
+    "thread_pool",
+]
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare our hooks."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare our options."""
+    options.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options, so that bad ones are said at once, and declare our marks."""
+    choices = options.choices_of(config)
+    marks.declare(config, choices.known_backends)
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Run the doctor in place of the tests."""
+    if not config.getoption("--parallel-doctor"):
+        return None
+    from pytest_parallel_lab.report.doctor import examine
+
+    choices = options.choices_of(config)
+    try:
+        return examine(choices)
+    finally:
+        choices.close()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what parallel runs use."""
+    choices = options.choices_of(config)
+    counts = ", ".join(map(str, choices.workers))
+    return f"parallel-lab: workers {counts} on {usable_cores()} usable cores, BLAS pinned to 1 thread per worker"
+
+
+@pytest.hookimpl(trylast=True)  # after the parametrize marks, so that ids end with the workers
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrize backends and worker counts."""
+    selection.parametrize(metafunc)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Check a test's marks and add its backends' marks."""
+    selection.prepare(item, options.choices_of(item.config))
+    benchmarking.prepare(item)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests on backends that were not chosen."""
+    left_out = selection.leave_out(items, options.choices_of(config))
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail where it is required, a test whose backend is missing."""
+    __tracebackhide__ = True
+    selection.skip_if_missing(item, options.choices_of(item.config))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop everything."""
+    options.choices_of(config).close()
