@@ -26,13 +26,18 @@ def section_clock() -> float:
     return time.perf_counter() - _excluded_s
 
 
-def record(fixture: Any, lease: Lease, outcome: Outcome, name: str, args: tuple[Any, ...], wall_s: float) -> None:
-    """Exclude what a run spent outside its section, and put the facts beside the benchmark."""
+def exclude(elapsed_s: float) -> None:
+    """Take time that has passed out of the clock."""
     global _excluded_s
+    _excluded_s += elapsed_s
+
+
+def record(fixture: Any, lease: Lease, outcome: Outcome, name: str, args: tuple[Any, ...], run_s: float) -> None:
+    """Exclude what a run of ``run_s`` spent outside its section, and put the facts beside the benchmark."""
     # While pytest-benchmark calibrates (it has no stats yet), time counts as it passes: it would
     # choose far too many rounds for a section much shorter than its dispatch.
     if fixture.stats is not None:
-        _excluded_s += wall_s - outcome.elapsed_s
+        exclude(run_s - outcome.elapsed_s)
     settings = lease.settings
     fixture.extra_info.update(
         {

@@ -17,6 +17,7 @@ class ExecutorHost(ProcessHost):
 
     def open(self, workers: int, settings: Settings, directory: str) -> ProcessPoolExecutor:
         """Start the executor and wait until all its workers are up."""
+        self.prepare()
         context = context_for(settings)
         started = context.Barrier(workers)
         self._pool = ProcessPoolExecutor(workers, context, start_worker, (started, directory, os.getpid()))

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.pool import Pool
 from multiprocessing.process import BaseProcess
@@ -44,6 +45,14 @@ class ProcessHost(Host):
     def __init__(self) -> None:
         self._processes: list[BaseProcess] = []
 
+    def prepare(self) -> None:
+        """Start the resource tracker, so that the workers share it.
+
+        A worker that attaches to a SharedMemory would else start one of its own, which removes
+        the segment from under all others when that worker ends (Python before 3.13).
+        """
+        resource_tracker.ensure_running()
+
     def remember_processes(self) -> None:
         """Take note of all worker processes that live now."""
         self._processes = sorted(multiprocessing.active_children(), key=lambda p: p.pid or 0)
@@ -64,6 +73,7 @@ class PoolHost(ProcessHost):
 
     def open(self, workers: int, settings: Settings, directory: str) -> Pool:
         """Start the pool and wait until all its workers are up."""
+        self.prepare()
         context = context_for(settings)
         started = context.Barrier(workers + 1)
         self._pool = context.Pool(workers, start_worker, (started, directory, os.getpid()))

@@ -121,7 +121,8 @@ def main() -> None:
     guard_pid = os.getpid()
     with open(Path(directory, f"{rank}.out"), "wb") as out, open(Path(directory, f"{rank}.err"), "wb") as err:
         process = subprocess.Popen(
-            [sys.executable, *command],
+            # mpi4py's own runner aborts the job when a rank raises; else its MPI_Finalize waits for ever.
+            [sys.executable, "-m", "mpi4py", *command],
             stdout=out,
             stderr=err,
             close_fds=False,  # MPICH's launcher talks to its ranks over one that they inherit

@@ -1,0 +1,1 @@
+"""The serial oracles, one module per problem: what every parallel implementation must agree with."""
