@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_parallel_lab.model.implementation import implementation_of
-from pytest_parallel_lab.model.outcome import Outcome
 
 if TYPE_CHECKING:
     from pytest_parallel_lab.lab import Lease
+    from pytest_parallel_lab.model.outcome import Outcome
 
 _RUN_FIXTURES = {"parallel_run"}
 _excluded_s = 0.0

@@ -168,7 +168,9 @@ class Lab:
         self._keeper = None
         self._idle.clear()
 
-    def run(self, function: Callable[..., Any], *args: Any, workers: int = 1, backend: str | None = None, **kwargs: Any) -> Any:
+    def run(
+        self, function: Callable[..., Any], *args: Any, workers: int = 1, backend: str | None = None, **kwargs: Any
+    ) -> Any:
         """Run one implementation on its own lease and return its result.
 
         Raises:
@@ -232,4 +234,3 @@ class Lease:
         problem = self._lab.take_back(self._key, self.group)
         if problem:
             raise LeftOver(f"{self._key.backend}, {self._key.workers} workers: {problem}")
-

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from concurrent.futures import Executor
 from typing import Any, Protocol, runtime_checkable
 
 from pytest_parallel_lab.backends.collect import gather, read_raised
 from pytest_parallel_lab.backends.remote_pool import RemotePool
-from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
+from pytest_parallel_lab.keeper.channel import ChannelClosed, Message, Parcel
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.keeper.output import OutputReader
@@ -41,7 +40,7 @@ class WorkerGroup(Protocol):
     def run(self, call: Parcel) -> Outcome:
         """Carry out one packed call on the workers."""
 
-    def pool(self) -> Executor:
+    def pool(self) -> RemotePool:
         """The workers as an executor for single tasks."""
 
     def clean(self) -> str | None:
@@ -193,7 +192,7 @@ class RunnerGroup:
             for worker in [runner, *members]
         ]
 
-    def pool(self) -> Executor:
+    def pool(self) -> RemotePool:
         """The workers as an executor."""
         return RemotePool(self._backend, self.workers, [self._channel], tasks_at_once=None, members=self._members)
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
+from typing import Any
 
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.model.outcome import Raised
+
+
+def ready(waited_for: Sequence[Any], limit_s: float | None) -> list[Any]:
+    """Wait until some of these, all with a ``fileno()``, can be read from; return those."""
+    return wait(waited_for, limit_s)
 
 
 def gather(
@@ -31,11 +37,11 @@ def gather(
     deadline = None if limit_s is None else time.monotonic() + limit_s
     while still_open and not (done() if done else len(heard) == len(channels)):
         patience_s = None if deadline is None else max(0.0, deadline - time.monotonic())
-        ready = wait(list(still_open.values()), patience_s)  # type: ignore[arg-type]  # any object with fileno()
-        if not ready:
+        readable = ready(list(still_open.values()), patience_s)
+        if not readable:
             return
         for index, channel in list(still_open.items()):
-            if channel not in ready:
+            if channel not in readable:
                 continue
             message: Message | None
             try:

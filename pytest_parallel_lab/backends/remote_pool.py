@@ -8,10 +8,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from multiprocessing.connection import wait
 from typing import Any
 
-from pytest_parallel_lab.backends.collect import read_raised
+from pytest_parallel_lab.backends.collect import read_raised, ready
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
 from pytest_parallel_lab.keeper.shipping import pack_call
 from pytest_parallel_lab.model.errors import WorkerDied, WorkerRaised
@@ -62,7 +61,7 @@ class RemotePool(Executor):
         self._next_id = 0
         self._closing = False
         self._thread: threading.Thread | None = None
-        self._wake_r, self._wake_w = socket.socketpair()
+        self._wake_r, self._wake_w = socket.socketpair()  # closed by shutdown
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Send one task.
@@ -82,7 +81,7 @@ class RemotePool(Executor):
             if self._thread is None:
                 self._thread = threading.Thread(target=self._pump, daemon=True, name="parallel-pool")
                 self._thread.start()
-        self._wake_w.send(b"x")
+        self._wake()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -93,10 +92,16 @@ class RemotePool(Executor):
                 for task_id, _ in self._waiting:
                     self._futures.pop(task_id).cancel()
                 self._waiting.clear()
-        if self._thread is not None:
-            self._wake_w.send(b"x")
-            if wait:
+        self._wake()
+        if wait:
+            if self._thread is not None:
                 self._thread.join()
+            self._wake_r.close()
+            self._wake_w.close()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # closed: nobody is asleep
+            self._wake_w.send(b"x")
 
     def abandon(self) -> None:
         """Give up the tasks still out; the workers must then be stopped."""
@@ -105,8 +110,6 @@ class RemotePool(Executor):
             self.broken = self.broken or bool(self._futures)
             self._fail_all(None)
         self.shutdown()
-        self._wake_r.close()
-        self._wake_w.close()
 
     def _pump(self) -> None:
         while True:
@@ -115,11 +118,11 @@ class RemotePool(Executor):
                 if self._closing and not self._futures:
                     return
             everyone = [*self._channels, *self._watched]
-            for ready in wait([*everyone, self._wake_r]):  # type: ignore[list-item]  # any object with fileno()
-                if ready is self._wake_r:
+            for end in ready([*everyone, self._wake_r], None):
+                if end is self._wake_r:
                     self._wake_r.recv(4096)
                     continue
-                index = everyone.index(ready)  # type: ignore[arg-type]
+                index = everyone.index(end)
                 message: Message | None
                 try:
                     message = everyone[index].receive()
@@ -132,9 +135,10 @@ class RemotePool(Executor):
 
     def _last_words(self) -> Message | None:
         """What a watched channel tells of a death that a closed one only showed."""
-        for channel in wait(list(self._watched), _LAST_WORDS_LIMIT_S):  # type: ignore[arg-type]
+        for channel in ready(self._watched, _LAST_WORDS_LIMIT_S):
             with contextlib.suppress(ChannelClosed):
-                return channel.receive()  # type: ignore[union-attr, no-any-return]
+                message: Message = channel.receive()
+                return message
         return None
 
     def _send_waiting(self) -> None:
@@ -197,4 +201,3 @@ class RemotePool(Executor):
             else:
                 future.cancel()
         self._futures.clear()
-

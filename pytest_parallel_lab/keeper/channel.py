@@ -7,6 +7,7 @@ segment of shared memory, written once however many workers it is sent to.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import socket
@@ -226,10 +227,8 @@ def pair() -> tuple[Channel, socket.socket]:
 
 def close_quietly(fd: int) -> None:
     """Close a descriptor that may be closed already."""
-    try:
+    with contextlib.suppress(OSError):
         os.close(fd)
-    except OSError:
-        pass
 
 
 def _layout(sizes: Sequence[int]) -> tuple[list[int], int]:

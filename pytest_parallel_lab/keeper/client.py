@@ -24,10 +24,9 @@ _STOP_LIMIT_S = 10.0
 
 # One BLAS thread per worker, for every BLAS and OpenMP runtime that NumPy is built with. They read
 # it when they are loaded, so it must be in the environment before.
-BLAS_ENVIRONMENT = {
-    name: "1"
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-}
+BLAS_ENVIRONMENT = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 
 
 def worker_environment() -> dict[str, str]:
@@ -70,8 +69,12 @@ class KeeperClient:
     def fork(self) -> tuple[Channel, int]:
         """Fork a runner; return the channel to it and its pid."""
         mine, theirs = pair()
-        with theirs:
-            reply = self._ask("fork", {}, fd=theirs.fileno())
+        try:
+            with theirs:
+                reply = self._ask("fork", {}, fd=theirs.fileno())
+        except BaseException:
+            mine.close()
+            raise
         return mine, int(reply["pid"])
 
     def launch(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, output: str) -> int:
@@ -122,6 +125,8 @@ class KeeperClient:
     def _ask(self, kind: str, body: Mapping[str, Any], fd: int | None = None) -> dict[str, Any]:
         with self._asking:
             try:
+                if self._control.fileno() < 0:
+                    raise ChannelClosed("an interrupted request has ended it")
                 if not self._ready:
                     if not select.select([self._control], [], [], _START_LIMIT_S)[0]:
                         raise ChannelClosed("it did not come up")

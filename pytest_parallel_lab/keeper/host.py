@@ -10,8 +10,9 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from types import GeneratorType
 from typing import Any
 
 from pytest_parallel_lab.keeper.channel import Channel, Parcel
@@ -110,16 +111,16 @@ def execute(
         report_raised(channel, error)
 
 
-def _yielded(generator: Generator[Any, None, None]) -> Any:
+def _yielded(generator: GeneratorType[Any, Any, Any]) -> Any:
     try:
         return next(generator)
     except StopIteration:
-        raise ParallelError(f"the generator {generator.__name__} ended without yielding a result") from None
+        raise ParallelError(f"the generator {generator.gi_code.co_name} ended without yielding a result") from None
 
 
-def _finish(generator: Generator[Any, None, None]) -> None:
+def _finish(generator: GeneratorType[Any, Any, Any]) -> None:
     for _ in generator:
-        raise ParallelError(f"the generator {generator.__name__} yielded a second time; yield the result once")
+        raise ParallelError(f"the generator {generator.gi_code.co_name} yielded a second time; yield the result once")
 
 
 def _is_generator_function(call: Callable[[], Any]) -> bool:
@@ -136,7 +137,9 @@ def _pack_result(value: object) -> Parcel:
         ) from error
 
 
-def report_raised(channel: Channel, error: BaseException, kind: str = "raised", body: Mapping[str, Any] | None = None) -> None:
+def report_raised(
+    channel: Channel, error: BaseException, kind: str = "raised", body: Mapping[str, Any] | None = None
+) -> None:
     """Report an exception: its text always, the exception itself where it can travel."""
     tb = _users_part(error)
     if tb is None and isinstance(error, ParallelError):  # ours: the text says it all

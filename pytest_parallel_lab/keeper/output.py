@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from pytest_parallel_lab.model.stacks import users_part
 
@@ -37,8 +37,9 @@ def capture(directory: str) -> None:
 def capture_engine(directory: str) -> None:
     """Capture an ipyparallel engine, whose streams go on to publish what they are given."""
     _redirect(directory)
-    for stream, fd in ((sys.stdout, 1), (sys.stderr, 2)):
-        stream.echo = open(fd, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # type: ignore[attr-defined]  # noqa: SIM115
+    streams: tuple[Any, Any] = (sys.stdout, sys.stderr)
+    for stream, fd in zip(streams, (1, 2)):
+        stream.echo = open(fd, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
 
 
 def _redirect(directory: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -9,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from types import ModuleType
 from typing import Any
 
@@ -40,6 +41,7 @@ class Runner:
         self._handle: object = None
         self._executor: Executor | None = None
         self._workers = 0
+        self._watches = False
         self._facts: dict[str, Any] | None = None
 
     def serve(self) -> None:
@@ -64,7 +66,8 @@ class Runner:
             self._workers = body["workers"]
             self._handle = self._host.open(self._workers, body["settings"], body["directory"])
             pids = self._host.pids()
-            if pids and hasattr(os, "pidfd_open"):
+            self._watches = bool(pids) and hasattr(os, "pidfd_open")
+            if self._watches:
                 threading.Thread(target=self._watch, args=(pids,), daemon=True, name="exit-watch").start()
         except BaseException as error:
             report_raised(self._channel, error)
@@ -100,7 +103,8 @@ class Runner:
             except ChannelClosed:
                 pass
             except BaseException as error:
-                report_raised(self._channel, error, "task_raised", {"id": task_id})
+                if not (isinstance(error, BrokenExecutor) and self._watches):  # the watch tells who died, and how
+                    report_raised(self._channel, error, "task_raised", {"id": task_id})
 
         try:
             if self._executor is None:
@@ -141,10 +145,8 @@ class Runner:
         while status is None and time.monotonic() < deadline:  # its owner has yet to reap it
             time.sleep(0.002)
             status = self._host.exit_status(pid)
-        try:
+        with contextlib.suppress(ChannelClosed, OSError):  # the runner itself is on its way out
             self._channel.send("died", {"pid": pid, "status": status})
-        except (ChannelClosed, OSError):
-            pass  # the runner itself is on its way out
 
 
 def main(fd: int, keeper_pid: int) -> None:

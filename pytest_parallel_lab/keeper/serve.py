@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -189,10 +190,10 @@ class Keeper:
     def _kill_orphans(self) -> None:
         """Kill what was re-parented to us: its own runner or launcher is dead."""
         with contextlib.suppress(FileNotFoundError, psutil.Error):
-            with open(f"/proc/self/task/{os.getpid()}/children") as file:
-                for pid in map(int, file.read().split()):
-                    if pid not in self._running and not is_resource_tracker(psutil.Process(pid)):
-                        kill_tree(pid)
+            children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+            for pid in map(int, children):
+                if pid not in self._running and not is_resource_tracker(psutil.Process(pid)):
+                    kill_tree(pid)
 
 
 def main(control_fd: int, pytest_pid: int, directory: str) -> None:

@@ -37,6 +37,8 @@ def check_agreement(result: Any, expected: Any, who: str, *, rtol: float = 0.0, 
         return
     import numpy as np
 
+    if result is None:
+        raise Mismatch(f"{who} returned None, the reference an array of shape {expected.shape}")
     a, b = np.asanyarray(result), np.asanyarray(expected)
     if a.shape != b.shape:
         raise Mismatch(f"{who} returned an array of shape {a.shape}, the reference one of shape {b.shape}")

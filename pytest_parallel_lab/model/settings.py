@@ -50,9 +50,7 @@ def parse_workers(text: str | Iterable[object], source: str) -> tuple[int, ...]:
         except ValueError:
             count = None
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise BadSetting(
-                f"{source}: {item!r} is not a number of workers; give whole numbers from 1, such as 1,2,4"
-            )
+            raise BadSetting(f"{source}: {item!r} is not a number of workers; give whole numbers from 1, such as 1,2,4")
         if count not in counts:
             counts.append(count)
     if not counts:

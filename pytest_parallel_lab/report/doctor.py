@@ -40,8 +40,7 @@ def _machine(choices: Choices) -> Iterator[str]:
     yield f"cores: {usable_cores()} usable of {os.cpu_count()}; runs use {', '.join(map(str, choices.workers))} workers"
     yield f"start methods: {', '.join(methods)} (runs use {default})"
     yield f"shared memory: {_shared_memory()}"
-    for line in choices.lab.run(_numerics, backend="serial"):
-        yield line
+    yield from choices.lab.run(_numerics, backend="serial")
 
 
 def _shared_memory() -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
-from concurrent.futures import Executor
 from typing import Any
 
 from pytest_parallel_lab.backends.collect import gather, read_raised
@@ -101,10 +101,8 @@ class RankGroup:
 
         try:
             for channel in self._channels:
-                try:
+                with contextlib.suppress(ChannelClosed):  # gather finds it closed
                     channel.send("run", {"cwd": os.getcwd()}, call)
-                except ChannelClosed:
-                    pass  # gather finds it closed
             gather([*self._channels, *self._guard_channels], note, done=all_told)
         except BaseException:  # interrupted: nobody will read what the ranks still send
             self._broken = True
@@ -124,10 +122,13 @@ class RankGroup:
             )
             for worker in self._members
         )
-        facts: dict[str, Any] = {"mpi": self.library, "blas_threads_per_worker": int(BLAS_ENVIRONMENT["OMP_NUM_THREADS"])}
+        facts: dict[str, Any] = {
+            "mpi": self.library,
+            "blas_threads_per_worker": int(BLAS_ENVIRONMENT["OMP_NUM_THREADS"]),
+        }
         return Outcome("mpi", self.workers, reports, facts)
 
-    def pool(self) -> Executor:
+    def pool(self) -> RemotePool:
         """The ranks as an executor, one task at a time each."""
         return RemotePool(
             "mpi", self.workers, self._channels, tasks_at_once=1, members=self._members, watched=self._guard_channels
@@ -170,4 +171,3 @@ class RankGroup:
         for channel in [*(c for _, c in self._ranks.values()), *self._guards.values()]:
             channel.close()
         self._launch.close(limit_s=0.0 if self._broken else _STOP_LIMIT_S)
-

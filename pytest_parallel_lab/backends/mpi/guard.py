@@ -42,4 +42,3 @@ def guard(be_rank: Callable[[], None]) -> NoReturn:
         channel.send("exited", {"pid": pid, "status": status})
         channel.receive()  # until it closes: a guard that ends makes the launcher end the other ranks
     os._exit(status if status >= 0 else 128 - status)
-

@@ -12,9 +12,10 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.connection import answer_challenge, deliver_challenge, wait
+from multiprocessing.connection import answer_challenge, deliver_challenge
 from pathlib import Path
 
+from pytest_parallel_lab.backends.collect import ready
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.model.errors import StartFailed
@@ -107,7 +108,9 @@ class Launch:
         argv = command_line(settings.mpiexec, ranks)
         try:
             argv[0] = find_launcher(settings) or argv[0]
-            self.pid = keeper.launch([*argv, *command], {**self._environment(), **(env or {})}, os.getcwd(), str(self._output))
+            self.pid = keeper.launch(
+                [*argv, *command], {**self._environment(), **(env or {})}, os.getcwd(), str(self._output)
+            )
         except OSError as error:
             self._listener.close()
             raise StartFailed(f"mpi: the launcher {argv[0]!r} cannot be started: {error}") from error
@@ -140,14 +143,14 @@ class Launch:
         silent: list[Channel] = []  # connected, but yet to say who they are: MPI_Init needs all others first
         ended = False
         while not done():
-            ready = wait([self._listener, *silent], _LOOK_EVERY_S)  # type: ignore[list-item]  # any with fileno()
-            if self._listener in ready and (channel := self._accept_one()) is not None:
+            readable = ready([self._listener, *silent], _LOOK_EVERY_S)
+            if self._listener in readable and (channel := self._accept_one()) is not None:
                 silent.append(channel)
-            for channel in [c for c in silent if c in ready]:
+            for channel in [c for c in silent if c in readable]:
                 silent.remove(channel)
                 with contextlib.suppress(ChannelClosed):  # it died: the missing one will be noticed
                     take(channel, channel.receive())
-            if not ready:
+            if not readable:
                 if ended or time.monotonic() > deadline:
                     raise StartFailed(self._why_not(ended))
                 ended = not self.running()  # once more round for what it left in the queue

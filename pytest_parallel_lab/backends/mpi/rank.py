@@ -111,7 +111,9 @@ class Rank:
 
     def _stale(self, name: str, comm: Any, token: bytes) -> str | None:
         """Broadcast from every rank, and gather, a value that no earlier call can have sent."""
-        problem = f"a collective on {name} that not all ranks took part in: rank {comm.rank} got data of an earlier call"
+        problem = (
+            f"a collective on {name} that not all ranks took part in: rank {comm.rank} got data of an earlier call"
+        )
         expected = bytearray(token)
         try:
             for root in range(comm.size):

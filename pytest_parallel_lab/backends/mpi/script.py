@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_parallel_lab.backends.collect import gather
-from pytest_parallel_lab.backends.mpi.launch import Launch, connect_back, forget_key, python_command, rank_by_environment
+from pytest_parallel_lab.backends.mpi.launch import (
+    Launch,
+    connect_back,
+    forget_key,
+    python_command,
+    rank_by_environment,
+)
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.tree import die_with_parent

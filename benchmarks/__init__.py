@@ -1,0 +1,1 @@
+"""Side by side measurements: ratios from one run, never absolute times."""

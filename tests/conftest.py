@@ -1,0 +1,62 @@
+"""What the tests share: pytest run on small projects, and a look at what outlives it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pytest_parallel_lab import Lab
+
+Run = Callable[..., pytest.RunResult]
+LIMIT_S = 60
+
+
+@pytest.fixture
+def run_pytest(pytester: pytest.Pytester) -> Run:
+    """Run pytest in a process of its own, warnings as errors, on the files that the test has made."""
+
+    def run(*args: str) -> pytest.RunResult:
+        return pytester.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", *args, timeout=LIMIT_S)
+
+    return run
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """A lab of its own, whose end is checked: nothing outlives it."""
+    before = set(shared_memory())
+    with Lab() as made:
+        yield made
+        keeper = made.keeper
+        pids = [p.pid for p in psutil.Process().children(recursive=True)]
+        directory = keeper.directory
+    assert wait_until_gone(pids) == []
+    assert not Path(directory).exists()
+    assert set(shared_memory()) - before == set()
+
+
+def shared_memory() -> list[str]:
+    """The names in /dev/shm."""
+    return os.listdir("/dev/shm")
+
+
+def wait_until_gone(pids: list[int], limit_s: float = 5.0) -> list[int]:
+    """Wait until processes have ended; return those that have not at the limit. Zombies have."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        left = [pid for pid in pids if _lives(pid)]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.02)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

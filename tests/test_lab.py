@@ -1,0 +1,385 @@
+"""The lab without pytest: warm workers, deaths, leftovers, and nothing that outlives it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from pytest_parallel_lab import (
+    BackendMissing,
+    BadSetting,
+    CannotSend,
+    Lab,
+    LeftOver,
+    ParallelError,
+    Settings,
+    StartFailed,
+    WorkerDied,
+    WorkerRaised,
+    implementation,
+)
+from pytest_parallel_lab.keeper.client import KeeperClient
+from tests.conftest import wait_until_gone
+
+PROCESS_BACKENDS = ["processes", "executor"]
+START_METHODS = ["fork", "spawn", "forkserver"]
+EXECUTOR_LIKE = ["threads", "executor"]
+IN_RUNNER = ["threads", "processes", "executor"]
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+def squares(pool: Any, n: int) -> list[int]:
+    return list(pool.map(square, range(n)))
+
+
+def die_by_exit(pool: Any, code: int) -> list[Any]:
+    return list(pool.map(os._exit, [code]))
+
+
+def die_by_signal(pool: Any, number: int) -> list[Any]:
+    return list(pool.map(signal.raise_signal, [number]))
+
+
+def kill_runner(_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(_: Any) -> None:
+    raise ZeroDivisionError("on purpose")
+
+
+def pids(pool: Any) -> list[int]:
+    return [os.getpid(), *pool.map(_pid, range(8))]
+
+
+def _pid(_: int) -> int:
+    time.sleep(0.01)
+    return os.getpid()
+
+
+def say(pool: Any) -> None:
+    print("the runner speaks")
+    list(pool.map(print, ["a worker speaks"]))
+
+
+@pytest.mark.parametrize("backend", IN_RUNNER)
+def test_a_run_returns_what_the_function_returns(lab: Lab, backend: str) -> None:
+    for workers in (1, 2, 3):
+        assert lab.run(squares, 5, workers=workers, backend=backend) == [0, 1, 4, 9, 16]
+
+
+def test_serial_calls_without_a_handle(lab: Lab) -> None:
+    assert lab.run(square, 3, backend="serial") == 9
+
+
+@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize("backend", PROCESS_BACKENDS)
+def test_every_start_method(lab: Lab, backend: str, method: str) -> None:
+    lease = lab.lease(backend, 2, method)
+    assert lease.run(squares, 4).result() == [0, 1, 4, 9]
+    lease.end()
+
+
+@pytest.mark.parametrize("backend", IN_RUNNER)
+def test_workers_are_warm(lab: Lab, backend: str) -> None:
+    assert set(lab.run(pids, workers=1, backend=backend)) == set(lab.run(pids, workers=1, backend=backend))
+
+
+def test_workers_live_apart_from_us_and_are_as_many_as_asked(lab: Lab) -> None:
+    runner, *workers = lab.run(pids, workers=3, backend="processes")
+    assert os.getpid() not in {runner, *workers}
+    lease = lab.lease("processes", 3)
+    reports = lease.run(pids).reports
+    assert [r.worker.label for r in reports] == ["runner", "worker 0", "worker 1", "worker 2"]
+    assert len({r.worker.pid for r in reports}) == 4
+    lease.end()
+
+
+@pytest.mark.parametrize("backend", PROCESS_BACKENDS)
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_worker_that_exits_is_named_at_once(lab: Lab, backend: str, code: int) -> None:
+    with pytest.raises(WorkerDied, match=rf"^{backend}: worker \d exited with code {code} in the middle of the run"):
+        lab.run(die_by_exit, code, workers=2, backend=backend)
+    assert lab.run(squares, 3, workers=2, backend=backend) == [0, 1, 4]
+
+
+@pytest.mark.parametrize("method", START_METHODS)
+def test_a_worker_that_is_killed_is_named_at_once(lab: Lab, method: str) -> None:
+    lease = lab.lease("processes", 2, method)
+    with pytest.raises(WorkerDied, match=r"worker \d was killed by signal 11 \(SIGSEGV\)") as caught:
+        lease.run(die_by_signal, signal.SIGSEGV).result()
+    assert "### runner on" in str(caught.value)
+    assert "in die_by_signal" in str(caught.value)  # where the pool would have waited for ever
+    lease.end()
+
+
+def test_a_runner_that_dies_is_named(lab: Lab) -> None:
+    with pytest.raises(WorkerDied, match=r"threads: runner was killed by signal 9 \(SIGKILL\)"):
+        lab.run(kill_runner, workers=1, backend="threads")
+
+
+def test_a_worker_killed_between_two_tests_is_replaced(lab: Lab) -> None:
+    first = lab.run(pids, workers=2, backend="processes")
+    os.kill(first[1], signal.SIGKILL)
+    wait_until_gone([first[1]])
+    again = lab.run(pids, workers=2, backend="processes")
+    assert not set(first) & set(again)
+
+
+def test_an_exception_keeps_its_type_and_tells_where(lab: Lab) -> None:
+    with pytest.raises(ZeroDivisionError, match="on purpose") as caught:
+        lab.run(fail, workers=1, backend="threads")
+    assert isinstance(caught.value.__cause__, WorkerRaised)
+    assert "in fail" in str(caught.value.__cause__)
+    assert "pytest_parallel_lab/keeper" not in str(caught.value.__cause__)
+
+
+def test_sys_exit_in_a_worker_is_told_and_ends_nothing_else(lab: Lab) -> None:
+    with pytest.raises(WorkerRaised, match="raised SystemExit"):
+        lab.run(sys.exit, 3, backend="serial")
+
+
+def test_an_exception_that_cannot_be_pickled_is_told_in_words(lab: Lab) -> None:
+    def odd(_: Any) -> None:
+        error = ValueError("holds a lock")
+        error.lock = threading.Lock()  # type: ignore[attr-defined]
+        raise error
+
+    with pytest.raises(WorkerRaised, match="ValueError: holds a lock"):
+        lab.run(odd, workers=1, backend="threads")
+
+
+@pytest.mark.parametrize("backend", IN_RUNNER)
+def test_a_result_that_cannot_be_sent_back_is_named(lab: Lab, backend: str) -> None:
+    with pytest.raises(CannotSend, match=r"the result \(lock\) cannot be sent back: .*Return plain data"):
+        lab.run(lambda _: threading.Lock(), workers=1, backend=backend)
+
+
+def test_output_is_kept_apart_by_process(lab: Lab) -> None:
+    lease = lab.lease("processes", 1)
+    for _ in range(2):
+        outcome = lease.run(say)
+        assert [r.output for r in outcome.reports] == ["the runner speaks\n", "a worker speaks\n"]
+    lease.end()
+
+
+def test_output_of_a_worker_that_dies_is_kept(lab: Lab) -> None:
+    def last_words(_: Any) -> None:
+        print("before the end")
+        os._exit(1)
+
+    with pytest.raises(WorkerDied) as caught:
+        lab.run(last_words, workers=1, backend="threads")
+    assert caught.value.outcome.reports[0].output == "before the end\n"
+
+
+def test_a_generator_yields_its_result_and_cleans_up(lab: Lab, tmp_path: Path) -> None:
+    def once(_: Any, file: Path) -> Iterator[Any]:
+        yield np.arange(100_000)
+        file.write_text("cleaned")
+
+    result = lab.run(once, tmp_path / "file", workers=1, backend="threads")
+    np.testing.assert_array_equal(result, np.arange(100_000))
+    assert (tmp_path / "file").read_text() == "cleaned"
+
+
+def test_generators_that_do_not_yield_once(lab: Lab) -> None:
+    def twice(_: Any) -> Iterator[int]:
+        yield 1
+        yield 2
+
+    def never(_: Any) -> Iterator[int]:
+        yield from ()
+
+    with pytest.raises(ParallelError, match="the generator twice yielded a second time"):
+        lab.run(twice, workers=1, backend="threads")
+    with pytest.raises(ParallelError, match="the generator never ended without yielding a result"):
+        lab.run(never, workers=1, backend="threads")
+
+
+def test_a_function_that_asks_is_told_the_number_of_workers(lab: Lab) -> None:
+    @implementation("threads")
+    def count(_: Any, *, workers: int) -> int:
+        return workers
+
+    assert lab.run(count, workers=3) == 3
+
+
+def test_runs_go_on_in_the_current_directory(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.run(os.getcwd, backend="serial")
+    monkeypatch.chdir(tmp_path)
+    assert lab.run(os.getcwd, backend="serial") == str(tmp_path)
+
+
+def test_blas_has_one_thread_per_worker(lab: Lab) -> None:
+    lease = lab.lease("processes", 2)
+    assert lease.run(squares, 1).facts == {"blas_threads_per_worker": 1}
+    assert set(lease.run(lambda pool: pool.map(os.getenv, ["OMP_NUM_THREADS"] * 4)).result()) == {"1"}
+    lease.end()
+
+
+def test_runners_do_not_repeat_each_others_random_numbers(lab: Lab) -> None:
+    draw = [lab.run(lambda _: np.random.random(), workers=w, backend="threads") for w in (1, 2, 3)]  # noqa: NPY002
+    assert len(set(draw)) == 3
+
+
+def test_large_arguments_reach_the_workers_without_a_copy(lab: Lab) -> None:
+    from pytest_parallel_lab import SharedArray
+
+    size_bytes = 1 << 26
+
+    def peaks(pool: Any, array: Any) -> list[int]:
+        return list(pool.map(_own_memory_after_touching, [SharedArray.of(array)] * 2))
+
+    before = lab.run(lambda pool: pool.map(_own_memory_after_touching, [None] * 2), workers=2, backend="processes")
+    after = lab.run(peaks, np.ones(size_bytes // 8), workers=2, backend="processes")
+    assert max(after) - min(before) < size_bytes / 8
+
+
+def _own_memory_after_touching(shared: Any) -> int:
+    """Bytes of memory that belong to this process alone."""
+    if shared is not None:
+        assert shared.array.sum() == shared.array.size
+    full = psutil.Process().memory_full_info()
+    return int(full.uss)
+
+
+def test_an_unknown_backend(lab: Lab) -> None:
+    with pytest.raises(BadSetting, match="unknown backend 'thread'; did you mean 'threads'"):
+        lab.lease("thread", 1)
+    lab.keeper  # noqa: B018
+
+
+@pytest.mark.parametrize("workers", [0, -1, "many"])
+def test_worker_counts_that_mean_nothing(workers: Any) -> None:
+    with Lab() as lab, pytest.raises(BadSetting, match="is not a number of workers"):
+        lab.lease("threads", workers)
+
+
+def test_serial_has_one_worker() -> None:
+    with Lab() as lab, pytest.raises(BadSetting, match="serial: 2 workers asked for, but it has at most 1"):
+        lab.lease("serial", 2)
+
+
+def test_a_missing_launcher_is_named_with_its_remedy() -> None:
+    lab = Lab(Settings(mpiexec="no-such-launcher -n {ranks}"))
+    with pytest.raises(BackendMissing, match=r"mpi: no no-such-launcher beside this Python or on PATH; pip install"):
+        lab.lease("mpi", 2)
+
+
+def test_workers_that_do_not_come_up_are_told(lab: Lab) -> None:
+    from pytest_parallel_lab import Host, RunnerBackend
+
+    class Broken(Host):
+        def open(self, workers: int, settings: Settings, directory: str) -> object:
+            print("starting", workers)
+            raise OSError("no room")
+
+    class BrokenBackend(RunnerBackend):
+        name = "broken"
+
+        def host(self) -> Host:
+            return Broken()
+
+    lab.backends["broken"] = BrokenBackend()
+    with pytest.raises(StartFailed, match=r"(?s)broken: 2 workers could not be started: .*no room.*printed:\nstarting 2"):
+        lab.lease("broken", 2)
+
+
+def test_a_keeper_that_is_gone_is_replaced(lab: Lab) -> None:
+    first = lab.run(os.getpid, backend="serial")
+    os.kill(lab.keeper._process.pid, signal.SIGKILL)
+    assert wait_until_gone([first]) == []  # its runners go with it
+    assert lab.run(square, 2, backend="serial") == 4
+
+
+def test_the_keeper_has_one_thread_and_its_directory_is_private(lab: Lab) -> None:
+    lab.run(square, 2, backend="serial")
+    keeper = psutil.Process(lab.keeper._process.pid)
+    assert keeper.num_threads() == 1
+    assert os.stat(lab.keeper.directory).st_mode & 0o077 == 0
+
+
+def test_a_daemon_is_killed_with_its_keeper() -> None:
+    def daemonise(_: Any) -> int:
+        read, write = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.write(write, str(os.getpid()).encode())
+                signal.pause()
+            os._exit(0)
+        os.wait()
+        return int(os.read(read, 20))
+
+    with Lab() as lab:
+        daemon = lab.run(daemonise, workers=1, backend="threads")
+        assert psutil.pid_exists(daemon)
+    assert wait_until_gone([daemon]) == []
+
+
+def test_a_pool_runs_tasks(lab: Lab) -> None:
+    for backend in ("serial", *IN_RUNNER):
+        lease = lab.lease(backend, 1)
+        with lease.group.pool() as pool:
+            assert list(pool.map(square, range(20))) == [x * x for x in range(20)]
+            assert pool.submit(lambda x: x + 1, 1).result() == 2
+            assert isinstance(pool.submit(fail, None).exception(), ZeroDivisionError)
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            pool.submit(square, 1)
+        lease.end()
+
+
+@pytest.mark.parametrize("backend", PROCESS_BACKENDS)
+def test_a_pool_whose_worker_dies_fails_every_task(lab: Lab, backend: str) -> None:
+    lease = lab.lease(backend, 2)
+    pool = lease.group.pool()
+    futures = [pool.submit(os._exit, 4), pool.submit(time.sleep, 60)]
+    with pytest.raises(WorkerDied, match=rf"^{backend}: worker \d of 2 .* exited with code 4"):
+        futures[0].result()
+    assert isinstance(futures[1].exception(), WorkerDied)
+    pool.abandon()
+    lease.end()
+
+
+def test_an_interrupted_start_leaves_the_lab_usable(lab: Lab) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(*_: Any) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(Interrupted):
+            lab.run(time.sleep, 60, backend="serial")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert lab.run(square, 3, backend="serial") == 9
+
+
+def test_left_over_is_an_error_of_ours() -> None:
+    assert issubclass(LeftOver, ParallelError)
+
+
+def test_a_keeper_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    keeper = KeeperClient()
+    with pytest.raises(ParallelError, match=r"the keeper \(pid \d+\) is gone: .*exit status"):
+        keeper.fork()
+    keeper.close()
