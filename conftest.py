@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester"]  # for tests/: pytest takes it from the top conftest only
 
 CASES = Path(__file__).parent / "cases"
 PROBLEMS = {

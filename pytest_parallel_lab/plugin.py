@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selection
 from pytest_parallel_lab.fixtures.clusters import ipcluster
-from pytest_parallel_lab.fixtures.leases import _parallel_leases
+from pytest_parallel_lab.fixtures.leases import _parallel_leases, show_rest
 from pytest_parallel_lab.fixtures.mpi import mpiexec
 from pytest_parallel_lab.fixtures.pools import parallel_pool, process_pool, thread_pool
 from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, parallel_workers
@@ -85,6 +87,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or fail where it is required, a test whose backend is missing."""
     __tracebackhide__ = True
     selection.skip_if_missing(item, options.choices_of(item.config))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Complete the report with what workers printed."""
+    try:
+        yield
+    finally:
+        show_rest(item)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

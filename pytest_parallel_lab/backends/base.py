@@ -43,6 +43,9 @@ class WorkerGroup(Protocol):
     def pool(self) -> RemotePool:
         """The workers as an executor for single tasks."""
 
+    def printed(self) -> list[tuple[str, str]]:
+        """What each worker, by its label, has printed since it was last asked."""
+
     def clean(self) -> str | None:
         """Make the workers as new; say what the last test left behind, if anything."""
 
@@ -195,6 +198,10 @@ class RunnerGroup:
     def pool(self) -> RemotePool:
         """The workers as an executor."""
         return RemotePool(self._backend, self.workers, [self._channel], tasks_at_once=None, members=self._members)
+
+    def printed(self) -> list[tuple[str, str]]:
+        """What the runner and its workers have printed since they were last asked."""
+        return self._output.printed([("runner", self.pid), *((w.label, w.pid) for w in self._members)])
 
     def clean(self) -> str | None:
         """Have the host clean its workers."""

@@ -56,7 +56,7 @@ class IpyparallelHost(Host):
         config.Cluster.delay = 0
         config.Cluster.engine_timeout = int(settings.start_limit_s)
         config.LocalEngineSetLauncher.delay = 0
-        config.EngineLauncher.engine_args = ["--IPEngine.enable_nanny=False"]
+        config.EngineLauncher.engine_args = ["--IPEngine.enable_nanny=False", "--IPEngine.log_level=30"]
         self._cluster = ipp.Cluster(
             config=config,
             n=workers,

@@ -51,15 +51,18 @@ class LocalPools:
         self._taken[id(warm.pool)] = warm
         return warm.pool
 
-    def give_back(self, pool: Pool) -> list[tuple[str, str]]:
-        """Keep a pool for the next test if it is intact and idle; return what its workers printed."""
+    def printed(self, pool: Pool) -> list[tuple[str, str]]:
+        """What each worker of a taken pool has printed since it was last asked."""
+        warm = self._taken[id(pool)]
+        return warm.output.printed((f"worker {i}", p.pid or 0) for i, p in enumerate(warm.processes))
+
+    def give_back(self, pool: Pool) -> None:
+        """Keep a pool for the next test if it is intact and idle."""
         warm = self._taken.pop(id(pool))
-        printed = [(f"worker {i}", warm.output.new_output(p.pid or 0)) for i, p in enumerate(warm.processes)]
         if self._intact(warm) and warm.key not in self._idle:
             self._idle[warm.key] = warm
         else:
             self._stop(warm)
-        return [(label, text) for label, text in printed if text]
 
     def close(self) -> None:
         """Stop all pools."""

@@ -78,6 +78,11 @@ class OutputReader:
         self._read_bytes[pid] = size_bytes
         return f"[... {left_out} bytes left out ...]\n{text}" if left_out else text
 
+    def printed(self, workers: Iterable[tuple[str, int]]) -> list[tuple[str, str]]:
+        """What labelled pids have printed since the last call, where it is anything."""
+        texts = [(label, self.new_output(pid)) for label, pid in workers]
+        return [(label, text) for label, text in texts if text]
+
     def stacks(self, pids: Iterable[int]) -> dict[int, str]:
         """Where captured processes are now: the Python stack of every thread, by pid.
 

@@ -134,6 +134,10 @@ class RankGroup:
             "mpi", self.workers, self._channels, tasks_at_once=1, members=self._members, watched=self._guard_channels
         )
 
+    def printed(self) -> list[tuple[str, str]]:
+        """What each rank has printed since it was last asked."""
+        return self._output.printed((w.label, w.pid) for w in self._members)
+
     def clean(self) -> str | None:
         """Give every rank a fresh communicator; say what was left in flight on the old one."""
         token = secrets.token_bytes(16)

@@ -1,0 +1,358 @@
+"""MPI: warm ranks, what is left between tests, launchers that are none, scripts. Run with any MPI."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from pytest_parallel_lab import BackendMissing, Lab, LeftOver, Settings, StartFailed, WorkerDied, WorkerRaised
+from tests.conftest import Run, wait_until_gone
+
+pytest.importorskip("mpi4py")
+pytestmark = pytest.mark.mpi
+
+
+def ring(comm: Any) -> Any:
+    return comm.sendrecv(comm.rank, (comm.rank + 1) % comm.size, source=(comm.rank - 1) % comm.size)
+
+
+def world_size(comm: Any) -> int:
+    from mpi4py import MPI
+
+    assert comm.size == MPI.COMM_WORLD.size
+    return int(comm.size)
+
+
+def raise_on_rank_1(comm: Any) -> None:
+    if comm.rank == 1:
+        raise ValueError("boom")
+    comm.Barrier()
+
+
+def die_on_rank_1(comm: Any, how: str, what: int) -> None:
+    if comm.rank == 1:
+        (os._exit if how == "exit" else signal.raise_signal)(what)
+    comm.Barrier()
+
+
+# What a test can leave behind, by the words it is told with.
+def unreceived(comm: Any) -> None:
+    if comm.rank == 0:
+        comm.send("stale", 1, tag=5)
+
+
+def unreceived_on_world(comm: Any) -> None:
+    from mpi4py import MPI
+
+    if comm.rank == 0:
+        MPI.COMM_WORLD.send("stale", 1, tag=6)
+
+
+def lonely_bcast(comm: Any) -> None:
+    if comm.rank == 0:
+        comm.Bcast(np.ones(2), 0)
+
+
+def lonely_bcast_of_rank_1(comm: Any) -> None:
+    if comm.rank == 1:
+        comm.Bcast(np.ones(2), 1)
+
+
+def lonely_gather(comm: Any) -> None:
+    if comm.rank == 1:
+        comm.Gather(np.ones(2), None, 0)
+
+
+def lonely_bcast_on_world(comm: Any) -> None:
+    from mpi4py import MPI
+
+    if comm.rank == 0:
+        MPI.COMM_WORLD.Bcast(np.ones(2), 0)
+
+
+LEFT_OVER = {
+    unreceived: "rank 1: a message on the test's communicator that nobody received: from rank 0 to rank 1, tag 5, ",
+    unreceived_on_world: "rank 1: a message on MPI.COMM_WORLD that nobody received: from rank 0 to rank 1, tag 6, ",
+    lonely_bcast: "a collective on the test's communicator that not all ranks took part in",
+    lonely_bcast_of_rank_1: "a collective on the test's communicator that not all ranks took part in",
+    lonely_gather: "a collective on the test's communicator that not all ranks took part in",
+    lonely_bcast_on_world: "a collective on MPI.COMM_WORLD that not all ranks took part in",
+}
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+def test_the_world_has_the_size_that_was_asked_for(lab: Lab, ranks: int) -> None:
+    lease = lab.lease("mpi", ranks)
+    assert lease.run(world_size).values() == [ranks] * ranks
+    assert lease.run(ring).values() == [(rank - 1) % ranks for rank in range(ranks)]
+    lease.end()
+
+
+def test_ranks_are_warm_and_their_communicator_is_fresh(lab: Lab) -> None:
+    def mark(comm: Any) -> tuple[int, Any]:
+        from mpi4py import MPI
+
+        before = comm.Get_attr(MPI.UNIVERSE_SIZE), comm.Get_name()
+        comm.Set_name("marked")
+        return os.getpid(), before[1]
+
+    first = lab.run(mark, workers=2, backend="mpi")
+    second = lab.run(mark, workers=2, backend="mpi")
+    assert first[0] == second[0]
+    assert second[1] != "marked"
+
+
+def test_a_raise_is_told_at_once_with_what_the_others_did(lab: Lab) -> None:
+    started_s = time.monotonic()
+    with pytest.raises(ValueError, match="boom") as caught:
+        lab.run(raise_on_rank_1, workers=3, backend="mpi")
+    assert time.monotonic() - started_s < 30
+    text = str(caught.value.__cause__)
+    assert isinstance(caught.value.__cause__, WorkerRaised)
+    assert text.startswith("mpi: rank 1 raised ValueError\n\n### rank 1 of 3 on ")
+    assert "in raise_on_rank_1" in text
+    assert "### rank 0 of 3 on " in text
+    assert "### rank 2 of 3 on " in text
+    assert text.count("had not finished") == 2
+    assert lab.run(ring, workers=3, backend="mpi") == 2
+
+
+@pytest.mark.parametrize(
+    ("how", "what", "text"),
+    [
+        ("exit", 0, "exited with code 0 in the middle of the run"),
+        ("exit", 3, "exited with code 3 in the middle of the run"),
+        ("signal", signal.SIGSEGV, r"was killed by signal 11 \(SIGSEGV\)"),
+        ("signal", signal.SIGKILL, r"was killed by signal 9 \(SIGKILL\)"),
+    ],
+)
+def test_a_rank_that_dies_is_named_with_its_end(lab: Lab, how: str, what: int, text: str) -> None:
+    with pytest.raises(WorkerDied, match=f"^mpi: rank 1 {text}") as caught:
+        lab.run(die_on_rank_1, how, what, workers=2, backend="mpi")
+    assert "### rank 0 of 2" in str(caught.value)
+    assert "in die_on_rank_1" in str(caught.value)
+    assert lab.run(ring, workers=2, backend="mpi") == 1
+
+
+@pytest.mark.parametrize("leave", LEFT_OVER, ids=lambda f: f.__name__)
+def test_what_a_test_leaves_behind_is_found_and_does_not_reach_the_next(lab: Lab, leave: Any) -> None:
+    with pytest.raises(LeftOver) as caught:
+        lab.run(leave, workers=2, backend="mpi")
+    assert str(caught.value).startswith("mpi, 2 workers: ")
+    assert LEFT_OVER[leave] in str(caught.value)
+    for _ in range(3):
+        assert lab.run(lambda comm: comm.bcast(comm.rank), workers=2, backend="mpi") == 0
+
+
+def test_programs_that_leave_nothing_are_never_accused(lab: Lab) -> None:
+    def busy(comm: Any) -> int:
+        halves = comm.Split(comm.rank % 2)
+        total = comm.allreduce(comm.rank)
+        request = comm.isend(total, (comm.rank + 1) % comm.size)
+        got = comm.recv()
+        request.wait()
+        comm.Barrier()
+        halves.Free()
+        return int(got)
+
+    for _ in range(50):
+        assert lab.run(busy, workers=2, backend="mpi") == 1
+
+
+def test_a_test_may_free_its_communicator(lab: Lab) -> None:
+    lab.run(lambda comm: comm.Free(), workers=2, backend="mpi")
+    assert lab.run(ring, workers=2, backend="mpi") == 1
+
+
+def test_output_is_kept_apart_by_rank(lab: Lab) -> None:
+    lease = lab.lease("mpi", 2)
+    outcome = lease.run(lambda comm: print("I am", comm.rank))
+    assert [r.output for r in outcome.reports] == ["I am 0\n", "I am 1\n"]
+    lease.end()
+
+
+def test_the_key_is_not_left_in_the_environment(lab: Lab) -> None:
+    keys = lab.run(lambda comm: [k for k in os.environ if k.startswith("PARALLEL_LAB")], workers=1, backend="mpi")
+    assert keys == []
+
+
+def test_large_arrays_are_private_to_each_rank(lab: Lab) -> None:
+    def change(comm: Any, a: Any) -> float:
+        comm.Barrier()
+        a += comm.rank + 1
+        comm.Barrier()
+        return float(a.sum())
+
+    a = np.zeros(1 << 16)
+    lease = lab.lease("mpi", 2)
+    assert lease.run(change, a).values() == [1 << 16, 2 << 16]
+    assert a.sum() == 0
+    lease.end()
+
+
+def test_ranks_as_a_pool(lab: Lab) -> None:
+    lease = lab.lease("mpi", 2)
+    with lease.group.pool() as pool:
+        assert list(pool.map(abs, range(-10, 0))) == list(range(10, 0, -1))
+        with pytest.raises(ZeroDivisionError):
+            pool.submit(divmod, 1, 0).result()
+    lease.end()
+    lease = lab.lease("mpi", 2)
+    pool = lease.group.pool()
+    with pytest.raises(WorkerDied, match=r"mpi: rank \d of 2 on .* exited with code 4"):
+        pool.submit(os._exit, 4).result()
+    pool.abandon()
+    lease.end()
+
+
+def launcher(tmp_path: Path, body: str) -> str:
+    script = tmp_path / "launcher.sh"
+    script.write_text(f"#!/bin/sh\nranks=$1; shift\n{body}\n")
+    script.chmod(0o755)
+    return f"{script} {{ranks}}"
+
+
+def test_a_launcher_that_is_not_mpi(tmp_path: Path) -> None:
+    settings = Settings(mpiexec=launcher(tmp_path, 'echo "what is $ranks?"; exit 5'))
+    with Lab(settings) as lab, pytest.raises(StartFailed) as caught:
+        lab.lease("mpi", 2)
+    assert "launcher.sh 2' ended with exit status 5 before 2 ranks had come up. Is it an MPI launcher?" in str(caught.value)
+    assert "It printed:\nwhat is 2?" in str(caught.value)
+
+
+def test_singletons_are_not_taken_for_ranks(tmp_path: Path) -> None:
+    settings = Settings(mpiexec=launcher(tmp_path, 'for i in $(seq $ranks); do "$@" & done; wait'))
+    with Lab(settings) as lab, pytest.raises(StartFailed) as caught:
+        lab.lease("mpi", 2)
+    assert "asked for 2 ranks, but a process came up in a world of 1" in str(caught.value)
+    assert "they do not belong together. Install one MPI only" in str(caught.value)
+
+
+def test_a_launcher_that_never_starts_anything(tmp_path: Path) -> None:
+    settings = Settings(mpiexec=launcher(tmp_path, "exec sleep 60"), start_limit_s=0.5)
+    with Lab(settings) as lab, pytest.raises(StartFailed, match=r"did not bring up 2 ranks within 0.5 s"):
+        lab.lease("mpi", 2)
+
+
+def test_a_launcher_that_cannot_be_run(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    with Lab(Settings(mpiexec=f"{tmp_path}/nothing {{ranks}}")) as lab, pytest.raises(BackendMissing, match="nothing"):
+        lab.lease("mpi", 2)
+
+
+def test_a_stranger_cannot_connect(tmp_path: Path) -> None:
+    body = 'PARALLEL_LAB_KEY=00 "$@" & sleep 1'
+    with Lab(Settings(mpiexec=launcher(tmp_path, body))) as lab, pytest.raises(StartFailed, match="before 1 ranks"):
+        lab.lease("mpi", 1)
+
+
+def test_killed_ranks_leave_no_files(lab: Lab) -> None:
+    lease = lab.lease("mpi", 2)
+    pids = lease.run(lambda comm: os.getpid()).values()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert wait_until_gone(pids) == []
+    assert not lease.group.healthy()
+    lease.end()  # the lab fixture looks into /dev/shm
+
+
+def test_idle_ranks_sleep(lab: Lab) -> None:
+    pids = lab.run(lambda comm: comm.gather(os.getpid()), workers=2, backend="mpi")
+    ranks = [psutil.Process(pid) for pid in pids]
+    before = [sum(r.cpu_times()[:2]) for r in ranks]
+    time.sleep(0.5)
+    assert [sum(r.cpu_times()[:2]) for r in ranks] == before
+
+
+def test_fixture_and_reports(pytester: pytest.Pytester, run_pytest: Run) -> None:
+    pytester.makepyfile("""
+        import os
+
+        def ring(comm):
+            return comm.sendrecv(comm.rank, (comm.rank + 1) % comm.size, source=(comm.rank - 1) % comm.size)
+
+        def raises(comm):
+            print("I am", comm.rank)
+            if comm.rank == 1: raise ValueError("boom")
+            comm.Barrier()
+
+        def test_ring(mpiexec): assert mpiexec(ring, ranks=4) == [3, 0, 1, 2]
+
+        def test_raises(mpiexec): mpiexec(raises, ranks=2)
+
+        def test_next(mpiexec): assert mpiexec(ring, ranks=2) == [1, 0]
+
+        def test_leaves_a_message(mpiexec): mpiexec(lambda c: c.rank or c.send(1, 1), ranks=2)
+
+        def test_after(mpiexec): assert mpiexec(ring, ranks=2) == [1, 0]
+
+        def test_dies(mpiexec): mpiexec(lambda c: c.rank and os._exit(0), ranks=2)
+    """)
+    result = run_pytest("--junitxml=report.xml")
+    result.assert_outcomes(passed=4, failed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*test_leaves_a_message left something behind: mpi, 2 workers: rank 1: a message on the test's*",
+            "### rank 1 of 2 on * (pid *) raised ValueError",
+            "### rank 0 of 2 on * had not finished",
+            "E*ValueError: boom",
+            "*Captured stdout of rank 0 call*",
+            "I am 0",
+            "*Captured stdout of rank 1 call*",
+            "I am 1",
+            "E*WorkerDied: mpi: rank 1 exited with code 0 in the middle of the run",
+        ]
+    )
+    assert "### rank 1 of 2 on" in (pytester.path / "report.xml").read_text()
+
+
+def test_scripts(pytester: pytest.Pytester, run_pytest: Run) -> None:
+    pytester.makepyfile(
+        hello="""
+            import sys
+            from mpi4py import MPI
+
+            comm = MPI.COMM_WORLD
+            print(f"rank {comm.rank} of {comm.size}", *sys.argv[1:])
+        """,
+        fails="""
+            import sys
+            from mpi4py import MPI
+
+            if MPI.COMM_WORLD.rank == 1:
+                raise ValueError("boom")
+            MPI.COMM_WORLD.Barrier()
+        """,
+        test_scripts="""
+            import pytest
+
+            def test_hello(mpiexec):
+                result = mpiexec.script("hello.py", "to", "you", ranks=3)
+                assert result.stdout == [f"rank {rank} of 3 to you\\n" for rank in range(3)]
+                assert result.returncode == [0, 0, 0]
+
+            def test_unchecked(mpiexec):
+                assert mpiexec.script("fails.py", ranks=2, check=False).returncode[1] == 1
+
+            def test_fails(mpiexec): mpiexec.script("fails.py", ranks=2)
+
+            def test_nowhere(mpiexec): mpiexec.script("nowhere.py", ranks=2)
+        """,
+    )
+    result = run_pytest("test_scripts.py")
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "E*ScriptFailed: mpi: *fails.py failed on rank *1*",
+            "E*### rank 1 of 2 ended with exit code 1",
+            "E*ValueError: boom",
+            "E*FileNotFoundError: mpiexec.script: no nowhere.py beside test_scripts.py or in *",
+        ]
+    )
