@@ -143,7 +143,7 @@ class Lab:
     def take_back(self, key: _Key, group: WorkerGroup) -> str | None:
         """Clean a lease's workers for the next; return what they were left with, if anything."""
         try:
-            problem = group.clean() if group.healthy() else None
+            problem = group.clean() if group.healthy() else group.untold()
         except BaseException:
             self._stop(group)
             raise

@@ -32,9 +32,9 @@ def lab() -> Iterator[Lab]:
     before = set(shared_memory())
     with Lab() as made:
         yield made
-        keeper = made.keeper
-        pids = [p.pid for p in psutil.Process().children(recursive=True)]
-        directory = keeper.directory
+        keeper = psutil.Process(made.keeper.pid)
+        pids = [keeper.pid, *(p.pid for p in keeper.children(recursive=True))]
+        directory = made.keeper.directory
     assert wait_until_gone(pids) == []
     assert not Path(directory).exists()
     assert set(shared_memory()) - before == set()

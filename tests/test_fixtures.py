@@ -75,8 +75,8 @@ def test_a_worker_that_dies_is_named_and_the_next_test_runs(pytester: pytest.Pyt
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
         [
-            "E*WorkerDied: processes: worker ? was killed by signal 9 (SIGKILL)",
-            "E*### worker ? of 2 on * (pid *) was killed by signal 9 (SIGKILL)",
+            "E*WorkerDied: processes: worker ? was killed by signal 9 (SIGKILL) in the middle of the run",
+            "E*### worker ? of 2 on * (pid *) was killed by signal 9 (SIGKILL) in the middle of the run",
             "E*### runner on * had not finished",
         ]
     )

@@ -58,7 +58,7 @@ def test_output_of_engines_is_kept_apart(warm_lab: Lab) -> None:
 
 
 def test_an_error_on_an_engine_comes_back(warm_lab: Lab) -> None:
-    with pytest.raises(Exception, match="division by zero|CompositeError"):
+    with pytest.raises(Exception, match="ZeroDivisionError"):
         warm_lab.run(lambda view: view.apply_sync(lambda: 1 // 0), workers=2, backend="ipyparallel")
 
 
@@ -116,5 +116,5 @@ def test_fixture(pytester: pytest.Pytester, run_pytest: Run) -> None:
     """)
     result = run_pytest("-rP")
     result.stdout.fnmatch_lines(["*Captured stdout of engine ? call*", "squaring ?"])
-    result.stdout.fnmatch_lines(["*test_stopped*"])
-    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(["*test_stopped left something behind: ipyparallel, 2 workers: *engine*"])
+    result.assert_outcomes(passed=4, errors=1)

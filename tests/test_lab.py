@@ -139,6 +139,17 @@ def test_a_worker_killed_between_two_tests_is_replaced(lab: Lab) -> None:
     assert not set(first) & set(again)
 
 
+def test_a_worker_killed_outside_any_run_is_told(lab: Lab) -> None:
+    lease = lab.lease("processes", 2)
+    victim = lease.run(pids).result()[1]
+    os.kill(victim, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while lease.group.healthy() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with pytest.raises(LeftOver, match=rf"\(pid {victim}\) was killed by signal 9 \(SIGKILL\) outside any run"):
+        lease.end()
+
+
 def test_an_exception_keeps_its_type_and_tells_where(lab: Lab) -> None:
     with pytest.raises(ZeroDivisionError, match="on purpose") as caught:
         lab.run(fail, workers=1, backend="threads")
@@ -301,14 +312,14 @@ def test_workers_that_do_not_come_up_are_told(lab: Lab) -> None:
 
 def test_a_keeper_that_is_gone_is_replaced(lab: Lab) -> None:
     first = lab.run(os.getpid, backend="serial")
-    os.kill(lab.keeper._process.pid, signal.SIGKILL)
+    os.kill(lab.keeper.pid, signal.SIGKILL)
     assert wait_until_gone([first]) == []  # its runners go with it
     assert lab.run(square, 2, backend="serial") == 4
 
 
 def test_the_keeper_has_one_thread_and_its_directory_is_private(lab: Lab) -> None:
     lab.run(square, 2, backend="serial")
-    keeper = psutil.Process(lab.keeper._process.pid)
+    keeper = psutil.Process(lab.keeper.pid)
     assert keeper.num_threads() == 1
     assert os.stat(lab.keeper.directory).st_mode & 0o077 == 0
 

@@ -52,6 +52,9 @@ class WorkerGroup(Protocol):
     def healthy(self) -> bool:
         """Whether the workers can take another run."""
 
+    def untold(self) -> str | None:
+        """What has befallen the workers that no outcome has told of."""
+
     def close(self) -> None:
         """Stop the workers, by force where they do not stop by themselves."""
 
@@ -112,6 +115,8 @@ class RunnerGroup:
         self._channel, self.pid = keeper.fork()
         self._output = OutputReader(keeper.directory)
         self._broken = False
+        self._untold: str | None = None
+        self._pool: RemotePool | None = None
         try:
             self._members = self._open(host, settings)
         except BaseException:
@@ -197,7 +202,8 @@ class RunnerGroup:
 
     def pool(self) -> RemotePool:
         """The workers as an executor."""
-        return RemotePool(self._backend, self.workers, [self._channel], tasks_at_once=None, members=self._members)
+        self._pool = RemotePool(self._backend, self.workers, [self._channel], tasks_at_once=None, members=self._members)
+        return self._pool
 
     def printed(self) -> list[tuple[str, str]]:
         """What the runner and its workers have printed since they were last asked."""
@@ -222,12 +228,22 @@ class RunnerGroup:
 
     def healthy(self) -> bool:
         """Whether the runner lives and has reported no death."""
+        self._broken = self._broken or (self._pool is not None and self._pool.broken)
         if not self._broken:
             gather([self._channel], self._note_trouble, limit_s=0.0)
         return not self._broken
 
     def _note_trouble(self, _: int, message: Message | None) -> None:
         self._broken = True
+        who, status = "the runner", None
+        if message is not None and message.kind == "died":
+            status = message.body["status"]
+            who = next((w.heading for w in self._members if w.pid == message.body["pid"]), who)
+        self._untold = f"{who} {Died(status).reason} outside any run"
+
+    def untold(self) -> str | None:
+        """A death that was noticed between runs."""
+        return self._untold
 
     def close(self) -> None:
         """Stop the runner: politely while it is idle, else by force."""

@@ -103,11 +103,21 @@ class IpyparallelHost(Host):
         return [pid for pid in self._engine_ids.values() if pid in self._engines]
 
     def exit_status(self, pid: int) -> int | None:
-        """An engine's exit code, or minus the signal."""
-        with contextlib.suppress(psutil.TimeoutExpired):
-            status: int | None = self._engines[pid].wait(0)
-            return status
-        return None
+        """An engine's exit code, or minus the signal.
+
+        ipyparallel waits for its engines in threads: we look before such a thread has reaped the
+        engine, or else at what it got.
+        """
+        try:
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                return None
+            return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        except ChildProcessError:
+            sets = self._cluster.engines.values()
+            launchers = [one for engines in sets for one in getattr(engines, "launchers", {}).values()]
+            status = next((getattr(one.process, "_exitcode", None) for one in launchers if one.pid == pid), None)
+            return status if isinstance(status, int) else None
 
     def clean(self) -> str | None:
         """Clear the engines' namespaces, forget results, and put the cluster to sleep."""

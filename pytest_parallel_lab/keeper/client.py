@@ -66,6 +66,11 @@ class KeeperClient:
             )
         self._ready = False
 
+    @property
+    def pid(self) -> int:
+        """The keeper's own pid."""
+        return self._process.pid
+
     def fork(self) -> tuple[Channel, int]:
         """Fork a runner; return the channel to it and its pid."""
         mine, theirs = pair()

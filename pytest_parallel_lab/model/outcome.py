@@ -41,7 +41,7 @@ class Died:
         if self.status is None:
             return "died (exit status unknown)"
         if self.status >= 0:
-            return f"exited with code {self.status} in the middle of the run"
+            return f"exited with code {self.status}"
         return f"was killed by {_signal_name(-self.status)}"
 
 
@@ -166,7 +166,7 @@ def _short(fate: Fate) -> str:
     if isinstance(fate, Raised):
         return f"raised {fate.type_name}"
     if isinstance(fate, Died):
-        return fate.reason
+        return f"{fate.reason} in the middle of the run"
     return "had not finished" if isinstance(fate, Unfinished) else "returned"
 
 

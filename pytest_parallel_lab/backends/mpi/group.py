@@ -38,6 +38,8 @@ class RankGroup:
         self._settings = settings
         self._output = OutputReader(keeper.directory)
         self._broken = False
+        self._untold: str | None = None
+        self._pool: RemotePool | None = None
         self._launch = Launch(keeper, settings, ranks, python_command("pytest_parallel_lab.backends.mpi.rank"))
         self._ranks: dict[int, tuple[Worker, Channel]] = {}
         self._guards: dict[int, Channel] = {}  # by the pid they guard
@@ -130,9 +132,10 @@ class RankGroup:
 
     def pool(self) -> RemotePool:
         """The ranks as an executor, one task at a time each."""
-        return RemotePool(
+        self._pool = RemotePool(
             "mpi", self.workers, self._channels, tasks_at_once=1, members=self._members, watched=self._guard_channels
         )
+        return self._pool
 
     def printed(self) -> list[tuple[str, str]]:
         """What each rank has printed since it was last asked."""
@@ -163,15 +166,20 @@ class RankGroup:
     def healthy(self) -> bool:
         """Whether all ranks live."""
 
-        def note(_: int, message: Message | None) -> None:
+        def note(index: int, message: Message | None) -> None:
             self._broken = True
+            status = message.body.get("status") if message else None
+            self._untold = f"{self._members[index % self.workers].heading} {Died(status).reason} outside any run"
 
+        self._broken = self._broken or (self._pool is not None and self._pool.broken)
         if not self._broken:
             gather([*self._channels, *self._guard_channels], note, limit_s=0.0)
         return not self._broken
 
+    def untold(self) -> str | None:
+        """A death that was noticed between runs."""
+        return self._untold
+
     def close(self) -> None:
         """Stop the ranks: they leave MPI together if they can, else they are killed."""
-        for channel in [*(c for _, c in self._ranks.values()), *self._guards.values()]:
-            channel.close()
         self._launch.close(limit_s=0.0 if self._broken else _STOP_LIMIT_S)

@@ -65,9 +65,9 @@ def launcher_version(settings: Settings) -> str:
     return f"{lines[0]} ({launcher})"
 
 
-def python_command(module: str) -> list[str]:
-    """The command that runs ``main()`` of one of our modules, installed or not."""
-    code = f"import sys; sys.path.append({_PACKAGE_PARENT!r}); from {module} import main; main()"
+def python_command(module: str, function: str = "main") -> list[str]:
+    """The command that calls a function of one of our modules, installed or not."""
+    code = f"import sys; sys.path.append({_PACKAGE_PARENT!r}); from {module} import {function}; {function}()"
     return [sys.executable, "-c", code]
 
 
@@ -102,6 +102,7 @@ class Launch:
         self._output = Path(keeper.directory, f"mpiexec-{self._name}.out")
         self.directory = Path(keeper.directory, f"mpi-{self._name}")
         self.directory.mkdir()
+        self._accepted: list[Channel] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.directory / "s"))
         self._listener.listen(2 * ranks)
@@ -159,11 +160,11 @@ class Launch:
         sock, _ = self._listener.accept()
         sock.settimeout(self._settings.start_limit_s)
         channel = Channel(sock, private=True)
+        self._accepted.append(channel)
         try:
             deliver_challenge(channel, self._key)  # type: ignore[arg-type]  # what it uses of a Connection
             answer_challenge(channel, self._key)  # type: ignore[arg-type]
         except Exception:  # not one of ours, or it died: the missing one will be noticed
-            channel.close()
             return None
         sock.settimeout(None)
         return channel
@@ -182,7 +183,9 @@ class Launch:
         return f"mpi: {why} It printed:\n{self.printed() or '(nothing)'}"
 
     def close(self, *, limit_s: float) -> None:
-        """Wait for the launcher to end, kill it at the limit with all below it, and tidy up."""
+        """Close all connections, wait for the launcher to end, kill it at the limit, and tidy up."""
+        for channel in self._accepted:
+            channel.close()
         self._listener.close()
         if limit_s:
             self._keeper.wait(self.pid, limit_s)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,12 +84,9 @@ def run_script(
         channels: dict[int, Channel] = {}
         codes: dict[int, int] = {}
         try:
-            unnamed: list[Channel] = []
-
             def take(channel: Channel, message: Message) -> None:
                 rank = message.body["rank"]
                 if rank is None or rank in channels:
-                    unnamed.append(channel)
                     raise StartFailed(
                         f"mpi: the launcher gave {'no rank' if rank is None else f'rank {rank} twice'} to the "
                         f"processes of {script.name}. It printed:\n{launch.printed() or '(nothing)'}"
@@ -104,8 +103,6 @@ def run_script(
             in_order = sorted(channels)
             gather([channels[rank] for rank in in_order], note, done=lambda: len(codes) == ranks)
         finally:
-            for channel in [*channels.values(), *unnamed]:
-                channel.close()
             launch.close(limit_s=_STOP_LIMIT_S if len(codes) == ranks else 0.0)
         read = [[_read(directory, rank, name) for rank in range(ranks)] for name in ("out", "err")]
         return ScriptResult(str(script), [codes.get(rank) for rank in range(ranks)], *read)
@@ -127,8 +124,7 @@ def main() -> None:
     guard_pid = os.getpid()
     with open(Path(directory, f"{rank}.out"), "wb") as out, open(Path(directory, f"{rank}.err"), "wb") as err:
         process = subprocess.Popen(
-            # mpi4py's own runner aborts the job when a rank raises; else its MPI_Finalize waits for ever.
-            [sys.executable, "-m", "mpi4py", *command],
+            [*python_command(__name__, "run"), *command],
             stdout=out,
             stderr=err,
             close_fds=False,  # MPICH's launcher talks to its ranks over one that they inherit
@@ -139,3 +135,30 @@ def main() -> None:
         channel.send("exited", {"status": status})
         channel.receive()  # until it closes: a guard that ends makes the launcher end the other ranks
     os._exit(0)
+
+
+def run() -> None:
+    """Run the script as ``__main__``; end at once where it fails.
+
+    Python would go on to MPI_Finalize, which waits for ever for ranks that wait for this one.
+    """
+    del sys.argv[0]  # "-c"
+    sys.path[0] = str(Path(sys.argv[0]).parent)
+    status = 1
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        return
+    except SystemExit as end:
+        if end.code is None or end.code == 0:
+            return
+        status = end.code if isinstance(end.code, int) else 1
+        if not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+    except BaseException as error:
+        users = error.__traceback__
+        while users is not None and users.tb_frame.f_code.co_filename != sys.argv[0]:
+            users = users.tb_next
+        traceback.print_exception(type(error), error, users)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
