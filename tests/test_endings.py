@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -49,10 +50,8 @@ def descendants(pids: list[int]) -> list[int]:
     """The processes and all below them now, the daemon among them."""
     found = set(pids)
     for pid in pids:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             found |= {p.pid for p in psutil.Process(pid).children(recursive=True)}
-        except psutil.NoSuchProcess:
-            pass
     return sorted(found)
 
 

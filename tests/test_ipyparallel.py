@@ -49,7 +49,9 @@ def test_namespaces_are_cleared_between_tests(warm_lab: Lab) -> None:
 
 def test_output_of_engines_is_kept_apart(warm_lab: Lab) -> None:
     lease = warm_lab.lease("ipyparallel", 2)
-    outcome = lease.run(lambda view: view.scatter("x", [1, 2], block=True) or view.execute("print('x is', x)", block=True))
+    outcome = lease.run(
+        lambda view: view.scatter("x", [1, 2], block=True) or view.execute("print('x is', x)", block=True)
+    )
     assert [(r.worker.label, r.output) for r in outcome.reports[1:]] == [
         ("engine 0", "x is [1]\n"),
         ("engine 1", "x is [2]\n"),
@@ -74,7 +76,7 @@ def test_an_engine_that_dies_is_named_and_the_next_test_gets_a_new_cluster(warm_
     def die(view: Any) -> None:
         view.client[0].apply_sync(os._exit, 3)
 
-    with pytest.raises(WorkerDied, match="^ipyparallel: engine 0 exited with code 3 in the middle of the run"):
+    with pytest.raises(WorkerDied, match=r"^ipyparallel: engine 0 exited with code 3 in the middle of the run"):
         warm_lab.run(die, workers=2, backend="ipyparallel")
     assert len(warm_lab.run(pids, workers=2, backend="ipyparallel")) == 2
 

@@ -243,7 +243,7 @@ def test_blas_has_one_thread_per_worker(lab: Lab) -> None:
 
 
 def test_runners_do_not_repeat_each_others_random_numbers(lab: Lab) -> None:
-    draw = [lab.run(lambda _: np.random.random(), workers=w, backend="threads") for w in (1, 2, 3)]  # noqa: NPY002
+    draw = [lab.run(lambda _: np.random.random(), workers=w, backend="threads") for w in (1, 2, 3)]
     assert len(set(draw)) == 3
 
 
@@ -306,7 +306,9 @@ def test_workers_that_do_not_come_up_are_told(lab: Lab) -> None:
             return Broken()
 
     lab.backends["broken"] = BrokenBackend()
-    with pytest.raises(StartFailed, match=r"(?s)broken: 2 workers could not be started: .*no room.*printed:\nstarting 2"):
+    with pytest.raises(
+        StartFailed, match=r"(?s)broken: 2 workers could not be started: .*no room.*printed:\nstarting 2"
+    ):
         lab.lease("broken", 2)
 
 

@@ -60,7 +60,9 @@ def test_worker_counts() -> None:
 
 
 def test_unknown_names_get_a_hint() -> None:
-    with pytest.raises(BadSetting, match=r"here: unknown backend 'thread'; did you mean 'threads'\? \(known: threads, mpi"):
+    with pytest.raises(
+        BadSetting, match=r"here: unknown backend 'thread'; did you mean 'threads'\? \(known: threads, mpi"
+    ):
         parse_names("mpi,thread", ("threads", "mpi"), "here", "backend")
 
 

@@ -217,7 +217,9 @@ def test_a_launcher_that_is_not_mpi(tmp_path: Path) -> None:
     settings = Settings(mpiexec=launcher(tmp_path, 'echo "what is $ranks?"; exit 5'))
     with Lab(settings) as lab, pytest.raises(StartFailed) as caught:
         lab.lease("mpi", 2)
-    assert "launcher.sh 2' ended with exit status 5 before 2 ranks had come up. Is it an MPI launcher?" in str(caught.value)
+    assert "launcher.sh 2' ended with exit status 5 before 2 ranks had come up. Is it an MPI launcher?" in str(
+        caught.value
+    )
     assert "It printed:\nwhat is 2?" in str(caught.value)
 
 

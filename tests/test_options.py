@@ -43,7 +43,10 @@ def ids(result: pytest.RunResult) -> list[str]:
         ("--parallel-workers=many", "*--parallel-workers: 'many' is not a number of workers*"),
         ("--parallel-workers=", "*--parallel-workers: is empty; give COUNTS or leave it out*"),
         ("--parallel-start-method=spwan", "*unknown start method 'spwan'; did you mean 'spawn'?*"),
-        ("--parallel-mpiexec=mpiexec -n 2", "*'mpiexec -n 2' does not say where the number of ranks goes; write {ranks}*"),
+        (
+            "--parallel-mpiexec=mpiexec -n 2",
+            "*'mpiexec -n 2' does not say where the number of ranks goes; write {ranks}*",
+        ),
     ],
 )
 def test_bad_options_are_usage_errors(pytester: pytest.Pytester, run_pytest: Run, option: str, text: str) -> None:
@@ -63,8 +66,14 @@ def test_a_bad_ini_key_is_named(pytester: pytest.Pytester, run_pytest: Run) -> N
 @pytest.mark.parametrize(
     ("mark", "text"),
     [
-        ("parallel_worker(2)", "*test_it*mark parallel_worker: there is no such mark; did you mean 'parallel_workers'?*"),
-        ("parallel_workers(cout=2)", "*mark parallel_workers: unexpected argument 'cout'; write parallel_workers(1, 2, ...)*"),
+        (
+            "parallel_worker(2)",
+            "*test_it*mark parallel_worker: there is no such mark; did you mean 'parallel_workers'?*",
+        ),
+        (
+            "parallel_workers(cout=2)",
+            "*mark parallel_workers: unexpected argument 'cout'; write parallel_workers(1, 2, ...)*",
+        ),
         ("parallel_workers(0)", "*mark parallel_workers: 0 is not a number of workers*"),
         ("parallel_workers('many')", "*mark parallel_workers: 'many' is not a number of workers*"),
         ("parallel_workers()", "*mark parallel_workers: no number of workers given*"),
@@ -150,7 +159,8 @@ def test_an_implementation_test_runs(pytester: pytest.Pytester, run_pytest: Run)
 def test_the_start_method_is_chosen_by_option_and_by_mark(
     pytester: pytest.Pytester, run_pytest: Run, method: str
 ) -> None:
-    pytester.makepyfile("""
+    pytester.makepyfile(
+        """
         import multiprocessing, pytest
 
         def how(_): return type(multiprocessing.current_process()).__name__
@@ -166,7 +176,9 @@ def test_the_start_method_is_chosen_by_option_and_by_mark(
 
         def test_local_pool(process_pool):
             assert process_pool(1).map(how, [0])[0] == "%sProcess"
-    """ % (("Spawn" if method == "spawn" else "ForkServer",) * 2))
+    """
+        % (("Spawn" if method == "spawn" else "ForkServer",) * 2)
+    )
     run_pytest(f"--parallel-start-method={method}").assert_outcomes(passed=3)
 
 

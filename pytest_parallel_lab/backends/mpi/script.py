@@ -84,6 +84,7 @@ def run_script(
         channels: dict[int, Channel] = {}
         codes: dict[int, int] = {}
         try:
+
             def take(channel: Channel, message: Message) -> None:
                 rank = message.body["rank"]
                 if rank is None or rank in channels:
