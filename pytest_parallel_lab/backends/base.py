@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from concurrent.futures import BrokenExecutor
 from typing import Any, Protocol, runtime_checkable
 
 from pytest_parallel_lab.backends.collect import gather, read_raised
@@ -19,6 +20,7 @@ from pytest_parallel_lab.model.outcome import (
     Died,
     Fate,
     Outcome,
+    Raised,
     Returned,
     Served,
     Unfinished,
@@ -174,12 +176,19 @@ class RunnerGroup:
                 fates[self.pid] = Returned(message.parcel.load(), message.body["elapsed_s"])
                 facts.update(message.body["facts"])
             elif message.kind == "raised":
-                fates[self.pid] = read_raised(message)
+                raised = fates[self.pid] = read_raised(message)
+                return _DEATH_GRACE_S if isinstance(raised.exception, BrokenExecutor) else None
             return None
+
+        def all_told() -> bool:
+            """Whether the runner has ended its part, and who died where an executor says that one did."""
+            ended = fates.get(self.pid)
+            broken = isinstance(ended, Raised) and isinstance(ended.exception, BrokenExecutor)
+            return ended is not None and (not broken or any(isinstance(f, Died) for f in fates.values()))
 
         try:
             self._channel.send("run", {"cwd": os.getcwd()}, call)
-            gather([self._channel], note, done=lambda: self.pid in fates)
+            gather([self._channel], note, done=all_told)
         except ChannelClosed:
             fates[self.pid] = Died(self._keeper.wait(self.pid, 1.0))
         except BaseException:  # interrupted: nobody will read what the runner still sends

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from types import ModuleType
 from typing import Any
@@ -30,6 +31,7 @@ from pytest_parallel_lab.keeper.shipping import pack_value
 from pytest_parallel_lab.keeper.tree import become_subreaper, die_with_parent
 
 _STATUS_LIMIT_S = 0.3
+_SETTLE_S = 0.02
 
 
 class Runner:
@@ -126,27 +128,36 @@ class Runner:
         poll = select.poll()
         by_fd = {}
         for pid in pids:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 fd = os.pidfd_open(pid)
-            except ProcessLookupError:
-                self._report_death(pid)
-                continue
-            by_fd[fd] = pid
-            poll.register(fd, select.POLLIN)
+                by_fd[fd] = pid
+                poll.register(fd, select.POLLIN)
+        self._report_deaths(set(pids) - set(by_fd.values()))
         while by_fd:
-            for fd, _ in poll.poll():
+            poll.poll()
+            # An executor sees the first one's pipe close, and ends the others, before the kernel
+            # calls the first one ended: look again when that has settled.
+            time.sleep(_SETTLE_S)
+            ended = [fd for fd, _ in poll.poll()]
+            for fd in ended:
                 poll.unregister(fd)
                 os.close(fd)
-                self._report_death(by_fd.pop(fd))
+            self._report_deaths({by_fd.pop(fd) for fd in ended})
 
-    def _report_death(self, pid: int) -> None:
+    def _report_deaths(self, pids: Iterable[int]) -> None:
+        """Tell of deaths noticed together; of those that an executor ended for the first one's sake, last."""
+        statuses = {pid: self._status_of(pid) for pid in pids}
+        for pid, status in sorted(statuses.items(), key=lambda item: item[1] == -signal.SIGTERM):
+            with contextlib.suppress(ChannelClosed, OSError):  # the runner itself is on its way out
+                self._channel.send("died", {"pid": pid, "status": status})
+
+    def _status_of(self, pid: int) -> int | None:
         deadline = time.monotonic() + _STATUS_LIMIT_S
         status = self._host.exit_status(pid)
         while status is None and time.monotonic() < deadline:  # its owner has yet to reap it
             time.sleep(0.002)
             status = self._host.exit_status(pid)
-        with contextlib.suppress(ChannelClosed, OSError):  # the runner itself is on its way out
-            self._channel.send("died", {"pid": pid, "status": status})
+        return status
 
 
 def main(fd: int, keeper_pid: int) -> None:
