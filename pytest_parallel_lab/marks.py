@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -45,14 +46,21 @@ def check(item: pytest.Item, choices: Choices) -> None:
         where = f"{item.nodeid}: mark {mark.name}"
         try:
             if mark.name not in _MARKS:
-                near = get_close_matches(mark.name, _MARKS, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_MARKS)}"
-                raise BadSetting(f"{where}: there is no such mark; {hint}")
+                _check_unknown(mark.name, item, where)
+                continue
             if mark.kwargs:
                 raise BadSetting(f"{where}: unexpected argument {next(iter(mark.kwargs))!r}; write {_usage(mark.name)}")
             _check_values(mark, choices, where)
         except BadSetting as error:
             raise pytest.UsageError(str(error)) from error
+
+
+def _check_unknown(name: str, item: pytest.Item, where: str) -> None:
+    """Refuse what looks like one of ours misspelt; other plugins have parallel_... marks too."""
+    declared = {re.split(r"[:(]", line)[0].strip() for line in item.config.getini("markers")}
+    near = get_close_matches(name, _MARKS, n=1, cutoff=0.85)
+    if near and name not in declared:
+        raise BadSetting(f"{where}: there is no such mark; did you mean {near[0]!r}?")
 
 
 def _check_values(mark: pytest.Mark, choices: Choices, where: str) -> None:

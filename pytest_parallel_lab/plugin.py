@@ -8,7 +8,7 @@ import pytest
 
 from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selection
 from pytest_parallel_lab.fixtures.clusters import ipcluster
-from pytest_parallel_lab.fixtures.leases import _parallel_leases, show_rest
+from pytest_parallel_lab.fixtures.leases import _parallel_leases, call_ended
 from pytest_parallel_lab.fixtures.mpi import mpiexec
 from pytest_parallel_lab.fixtures.pools import parallel_pool, process_pool, thread_pool
 from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, parallel_workers
@@ -92,10 +92,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Complete the report with what workers printed."""
+    failed = True
     try:
         yield
+        failed = False
     finally:
-        show_rest(item)
+        call_ended(item, failed=failed)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ def run_pytest(pytester: pytest.Pytester) -> Run:
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """A lab of its own, whose end is checked: nothing outlives it."""
-    before = set(shared_memory())
+    before = shared_memory()
     with Lab() as made:
         yield made
         keeper = psutil.Process(made.keeper.pid)
@@ -37,12 +38,27 @@ def lab() -> Iterator[Lab]:
         directory = made.keeper.directory
     assert wait_until_gone(pids) == []
     assert not Path(directory).exists()
-    assert set(shared_memory()) - before == set()
+    assert left_in_shared_memory(before) == set()
 
 
-def shared_memory() -> list[str]:
+def shared_memory() -> set[str]:
     """The names in /dev/shm."""
-    return os.listdir("/dev/shm")
+    return set(os.listdir("/dev/shm"))
+
+
+def left_in_shared_memory(before: set[str], limit_s: float = 5.0) -> set[str]:
+    """The names that are new in /dev/shm and that no living process has mapped, so not those of other runs."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        new = shared_memory() - before
+        for maps in Path("/proc").glob("[0-9]*/maps") if new else ():
+            with contextlib.suppress(OSError):
+                text = maps.read_text()
+                new -= {name for name in new if f"/dev/shm/{name}" in text}
+        new &= shared_memory()
+        if not new or time.monotonic() > deadline:
+            return new
+        time.sleep(0.1)
 
 
 def wait_until_gone(pids: list[int], limit_s: float = 5.0) -> list[int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import shared_memory, wait_until_gone
+from tests.conftest import left_in_shared_memory, shared_memory, wait_until_gone
 
 PROJECT = """
     import os, signal, time
@@ -61,7 +61,7 @@ def descendants(pids: list[int]) -> list[int]:
 )
 def test_nothing_is_left(pytester: pytest.Pytester, ending: str) -> None:
     pytest.importorskip("mpi4py")
-    before = set(shared_memory())
+    before = shared_memory()
     pytester.makepyfile(PROJECT.replace("LIMIT", "6" if "timeout" in ending else "0"))
     private = pytester.path / "private"
     private.mkdir()
@@ -87,7 +87,7 @@ def test_nothing_is_left(pytester: pytest.Pytester, ending: str) -> None:
         process.kill()
     assert wait_until_gone(pids) == [], printed
     assert wait_until_empty(private) == [], printed
-    assert set(shared_memory()) - before == set()
+    assert left_in_shared_memory(before) == set()
 
 
 def wait_for(path: Path, process: subprocess.Popen[str], limit_s: float = 30.0) -> None:

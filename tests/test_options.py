@@ -239,3 +239,15 @@ def test_the_doctor_fails_where_a_required_backend_does_not_work(run_pytest: Run
     result = run_pytest("--parallel-doctor", "--parallel-mpiexec=nowhere -n {ranks}", "--parallel-require=mpi")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["required but not working: mpi (--parallel-require)"])
+
+
+def test_marks_of_other_plugins_are_left_alone(pytester: pytest.Pytester, run_pytest: Run) -> None:
+    pytester.makeini("[pytest]\nmarkers =\n    parallel_threads(n): another plugin's\n    parallel_worker: ours to be")
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.parallel_threads(4)
+        @pytest.mark.parallel_worker
+        def test_it(): pass
+    """)
+    run_pytest("--strict-markers").assert_outcomes(passed=1)

@@ -8,20 +8,20 @@ import sys
 from concurrent.futures import BrokenExecutor
 from typing import Any, Protocol, runtime_checkable
 
-from pytest_parallel_lab.backends.collect import gather, read_raised
+from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
 from pytest_parallel_lab.backends.remote_pool import RemotePool
 from pytest_parallel_lab.keeper.channel import ChannelClosed, Message, Parcel
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.keeper.output import OutputReader
 from pytest_parallel_lab.keeper.shipping import pack_value
+from pytest_parallel_lab.keeper.tree import lives
 from pytest_parallel_lab.model.errors import StartFailed
 from pytest_parallel_lab.model.outcome import (
     Died,
     Fate,
     Outcome,
     Raised,
-    Returned,
     Served,
     Unfinished,
     Worker,
@@ -113,7 +113,6 @@ class RunnerGroup:
         self.workers = workers
         self._backend = backend
         self._keeper = keeper
-        self._role = host.role
         self._channel, self.pid = keeper.fork()
         self._output = OutputReader(keeper.directory)
         self._broken = False
@@ -172,8 +171,7 @@ class RunnerGroup:
                 fates[message.body["pid"]] = Died(message.body["status"])
                 return _DEATH_GRACE_S
             elif message.kind == "returned":
-                assert message.parcel is not None
-                fates[self.pid] = Returned(message.parcel.load(), message.body["elapsed_s"])
+                fates[self.pid] = read_returned(message)
                 facts.update(message.body["facts"])
             elif message.kind == "raised":
                 raised = fates[self.pid] = read_raised(message)
@@ -239,7 +237,9 @@ class RunnerGroup:
         """Whether the runner lives and has reported no death."""
         self._broken = self._broken or (self._pool is not None and self._pool.broken)
         if not self._broken:
-            gather([self._channel], self._note_trouble, limit_s=0.0)
+            dead = not all(lives(worker.pid) for worker in self._members)
+            gather([self._channel], self._note_trouble, limit_s=_DEATH_GRACE_S if dead else 0.0)
+            self._broken = self._broken or dead
         return not self._broken
 
     def _note_trouble(self, _: int, message: Message | None) -> None:

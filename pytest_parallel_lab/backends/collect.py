@@ -8,7 +8,8 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
-from pytest_parallel_lab.model.outcome import Raised
+from pytest_parallel_lab.model.errors import CannotSend
+from pytest_parallel_lab.model.outcome import Fate, Raised, Returned
 
 
 def ready(waited_for: Sequence[Any], limit_s: float | None) -> list[Any]:
@@ -54,6 +55,16 @@ def gather(
             if grace_s is not None:
                 soon = time.monotonic() + grace_s
                 deadline = soon if deadline is None else min(deadline, soon)
+
+
+def read_returned(message: Message) -> Fate:
+    """Read a ``returned`` message; a result that this process cannot rebuild counts as a raise."""
+    assert message.parcel is not None
+    try:
+        return Returned(message.parcel.load(), message.body["elapsed_s"])
+    except Exception as error:
+        text = f"the result cannot be rebuilt here: {type(error).__name__}: {error}. Return plain data, such as arrays"
+        return Raised("CannotSend", text, CannotSend(text))
 
 
 def read_raised(message: Message) -> Raised:

@@ -16,7 +16,7 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from pytest_parallel_lab.backends.base import RunnerBackend
-from pytest_parallel_lab.keeper import output
+from pytest_parallel_lab.keeper import blas, output
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.keeper.tree import die_with_parent
 from pytest_parallel_lab.model.settings import Settings
@@ -28,13 +28,14 @@ def context_for(settings: Settings) -> BaseContext:
 
 
 def start_worker(started: Barrier, directory: str, parent_pid: int) -> None:
-    """First thing in every worker: capture its output, and wait until all are there.
+    """First thing in every worker: pin BLAS, capture its output, and wait until all are there.
 
     Without the wait an executor that starts processes on demand would start fewer than asked.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if os.getppid() == parent_pid:  # not under forkserver, whose parent is the server
         die_with_parent(parent_pid)
+    blas.pin()
     output.capture(directory)
     started.wait()
 

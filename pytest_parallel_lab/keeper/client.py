@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_parallel_lab.keeper import blas
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, pair
 from pytest_parallel_lab.model.errors import KeeperLost
 
@@ -22,16 +23,10 @@ _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 10.0
 
-# One BLAS thread per worker, for every BLAS and OpenMP runtime that NumPy is built with. They read
-# it when they are loaded, so it must be in the environment before.
-BLAS_ENVIRONMENT = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
-
 
 def worker_environment() -> dict[str, str]:
     """The environment of worker processes: ours, with BLAS pinned to one thread each."""
-    return {**os.environ, **BLAS_ENVIRONMENT}
+    return {**os.environ, **blas.ENVIRONMENT}
 
 
 class KeeperClient:

@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from types import GeneratorType
 from typing import Any
 
+from pytest_parallel_lab.keeper import blas
 from pytest_parallel_lab.keeper.channel import Channel, Parcel
 from pytest_parallel_lab.keeper.shipping import pack_value
 from pytest_parallel_lab.model.errors import CannotSend, ParallelError
@@ -77,20 +78,33 @@ def workers_of(role: str, pids: Sequence[int]) -> list[Worker]:
     return [Worker(role, i, len(pids), pid, socket.gethostname()) for i, pid in enumerate(pids)]
 
 
+class Facts:
+    """What a process's sections run with; looked up once, after user code has loaded its libraries."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Any] | None = None
+
+    def __call__(self) -> dict[str, Any]:
+        """The facts, for an outcome."""
+        if self._known is None:
+            self._known = {"blas_threads_per_worker": blas.threads()}
+        return self._known
+
+
 def execute(
     channel: Channel,
     load: Callable[[], Callable[[], Any]],
     *,
+    facts: Facts,
     start_together: Callable[[], None] = lambda: None,
-    facts: Callable[[], dict[str, Any]] = dict,
 ) -> None:
     """Load a call, time it and report over the channel: ``returned`` or ``raised``.
 
     Args:
         channel: where the report goes.
         load: gives the call, bound to all it needs; not timed.
+        facts: what to tell beside the result.
         start_together: waits for the other workers, right before the clock starts.
-        facts: what to tell beside the result; looked up afterwards.
     """
     try:
         call = load()

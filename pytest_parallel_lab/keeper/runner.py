@@ -18,6 +18,7 @@ from typing import Any
 from pytest_parallel_lab.keeper import output
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
 from pytest_parallel_lab.keeper.host import (
+    Facts,
     Host,
     bind_workers,
     call_packed,
@@ -44,7 +45,7 @@ class Runner:
         self._executor: Executor | None = None
         self._workers = 0
         self._watches = False
-        self._facts: dict[str, Any] | None = None
+        self._facts = Facts()
 
     def serve(self) -> None:
         """Serve messages until pytest closes the channel."""
@@ -83,16 +84,7 @@ class Runner:
             function, args, kwargs = load_call(message.parcel)
             return self._host.bind(function, self._handle, args, bind_workers(function, kwargs, self._workers))
 
-        execute(self._channel, load, facts=self._known_facts)
-
-    def _known_facts(self) -> dict[str, Any]:
-        """What the section ran with; looked up once, after user code has loaded its libraries."""
-        if self._facts is None:
-            from threadpoolctl import threadpool_info
-
-            blas = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-            self._facts = {"blas_threads_per_worker": max(blas, default=0)}
-        return self._facts
+        execute(self._channel, load, facts=self._facts)
 
     def _on_task(self, message: Message) -> None:
         """Hand a task of ``parallel_pool`` to the workers; the answer follows when it is done."""
@@ -105,8 +97,7 @@ class Runner:
             except ChannelClosed:
                 pass
             except BaseException as error:
-                if not (isinstance(error, BrokenExecutor) and self._watches):  # the watch tells who died, and how
-                    report_raised(self._channel, error, "task_raised", {"id": task_id})
+                self._report_task(task_id, error)
 
         try:
             if self._executor is None:
@@ -114,6 +105,10 @@ class Runner:
             parcel: Parcel = message.parcel
             self._executor.submit(call_packed, parcel.head, [bytes(b) for b in parcel.buffers]).add_done_callback(done)
         except BaseException as error:
+            self._report_task(task_id, error)
+
+    def _report_task(self, task_id: int, error: BaseException) -> None:
+        if not (isinstance(error, BrokenExecutor) and self._watches):  # the watch tells who died, and how
             report_raised(self._channel, error, "task_raised", {"id": task_id})
 
     def _on_clean(self, message: Message) -> None:

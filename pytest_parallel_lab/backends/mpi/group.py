@@ -8,14 +8,14 @@ import secrets
 import sys
 from typing import Any
 
-from pytest_parallel_lab.backends.collect import gather, read_raised
+from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
 from pytest_parallel_lab.backends.mpi.launch import Launch, find_launcher, python_command, shared_files
 from pytest_parallel_lab.backends.remote_pool import RemotePool
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
-from pytest_parallel_lab.keeper.client import BLAS_ENVIRONMENT, KeeperClient
+from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.output import OutputReader
 from pytest_parallel_lab.model.errors import StartFailed
-from pytest_parallel_lab.model.outcome import Died, Fate, Outcome, Returned, Unfinished, Worker, WorkerReport
+from pytest_parallel_lab.model.outcome import Died, Fate, Outcome, Unfinished, Worker, WorkerReport
 from pytest_parallel_lab.model.settings import Settings
 
 _RAISE_GRACE_S = 0.1  # what the others get to come to their own end once a rank has raised
@@ -79,6 +79,7 @@ class RankGroup:
         size = self.workers
         fates: dict[int, Fate] = {}
         deaths: dict[int, int | None] = {}
+        facts: dict[str, Any] = {"mpi": self.library}
 
         def note(index: int, message: Message | None) -> float | None:
             rank = index % size
@@ -92,8 +93,8 @@ class RankGroup:
                 fates.setdefault(rank, Died(None))
                 return _DEATH_GRACE_S
             if message.kind == "returned":
-                assert message.parcel is not None
-                fates[rank] = Returned(message.parcel.load(), message.body["elapsed_s"])
+                fates[rank] = read_returned(message)
+                facts.update(message.body["facts"])
                 return None
             fates[rank] = read_raised(message)
             return _RAISE_GRACE_S
@@ -109,11 +110,11 @@ class RankGroup:
         except BaseException:  # interrupted: nobody will read what the ranks still send
             self._broken = True
             raise
-        outcome = self._outcome(fates)
+        outcome = self._outcome(fates, facts)
         self._broken = self._broken or bool(deaths) or not outcome.intact
         return outcome
 
-    def _outcome(self, fates: dict[int, Fate]) -> Outcome:
+    def _outcome(self, fates: dict[int, Fate], facts: dict[str, Any]) -> Outcome:
         late = [w.pid for w in self._members if w.index not in fates]
         stacks = self._output.stacks(late) if late else {}
         reports = tuple(
@@ -124,10 +125,6 @@ class RankGroup:
             )
             for worker in self._members
         )
-        facts: dict[str, Any] = {
-            "mpi": self.library,
-            "blas_threads_per_worker": int(BLAS_ENVIRONMENT["OMP_NUM_THREADS"]),
-        }
         return Outcome("mpi", self.workers, reports, facts)
 
     def pool(self) -> RemotePool:

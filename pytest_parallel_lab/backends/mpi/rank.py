@@ -13,7 +13,7 @@ from pytest_parallel_lab.backends.mpi.guard import guard
 from pytest_parallel_lab.backends.mpi.launch import connect_back, forget_key
 from pytest_parallel_lab.keeper import output
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
-from pytest_parallel_lab.keeper.host import bind_workers, call_packed, execute, load_call, report_raised
+from pytest_parallel_lab.keeper.host import Facts, bind_workers, call_packed, execute, load_call, report_raised
 from pytest_parallel_lab.keeper.shipping import pack_value
 
 
@@ -24,6 +24,7 @@ class Rank:
         from mpi4py import MPI
 
         self._channel = channel
+        self._facts = Facts()
         self._mpi = MPI
         self._control = MPI.COMM_WORLD.Dup()  # ours alone: never dirty
         self._comm = MPI.COMM_WORLD.Dup()
@@ -63,7 +64,7 @@ class Rank:
             kwargs = bind_workers(function, kwargs, self._comm.size)
             return functools.partial(function, self._comm, *args, **kwargs)
 
-        execute(self._channel, load, start_together=self._control.Barrier)
+        execute(self._channel, load, facts=self._facts, start_together=self._control.Barrier)
 
     def _on_task(self, message: Message) -> None:
         body = {"id": message.body["id"]}
