@@ -291,10 +291,14 @@ def test_fixture_and_reports(pytester: pytest.Pytester, run_pytest: Run) -> None
 
         def test_after(mpiexec): assert mpiexec(ring, ranks=2) == [1, 0]
 
+        def test_fails_and_is_not_accused_as_well(mpiexec):
+            mpiexec(lambda c: c.rank or c.send(1, 1), ranks=2)
+            raise KeyError("enough")
+
         def test_dies(mpiexec): mpiexec(lambda c: c.rank and os._exit(0), ranks=2)
     """)
     result = run_pytest("--junitxml=report.xml")
-    result.assert_outcomes(passed=4, failed=2, errors=1)
+    result.assert_outcomes(passed=4, failed=3, errors=1)
     result.stdout.fnmatch_lines(
         [
             "*test_leaves_a_message left something behind: mpi, 2 workers: rank 1: a message on the test's*",

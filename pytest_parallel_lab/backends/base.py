@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
 from pytest_parallel_lab.backends.remote_pool import RemotePool
+from pytest_parallel_lab.keeper import memory
 from pytest_parallel_lab.keeper.channel import ChannelClosed, Message, Parcel
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.keeper.host import Host
@@ -157,6 +158,7 @@ class RunnerGroup:
         raise StartFailed(
             f"{self._backend}: {self.workers} workers could not be started: {why}"
             + (f"\nThey printed:\n{printed}" if printed else "")
+            + (f"\n{memory.space()}" if "No space left" in why else "")
         )
 
     def run(self, call: Parcel) -> Outcome:
@@ -194,7 +196,9 @@ class RunnerGroup:
             raise
         if self.pid not in fates:
             fates[self.pid] = Unfinished(self._output.stacks([self.pid]).get(self.pid, ""))
-        outcome = Outcome(self._backend, self.workers, tuple(self._reports(fates)), facts)
+        died = any(isinstance(fate, Died) for fate in fates.values())
+        reports = tuple(self._reports(fates))
+        outcome = Outcome(self._backend, self.workers, reports, facts, memory.space() if died else "")
         self._broken = self._broken or not outcome.intact
         return outcome
 

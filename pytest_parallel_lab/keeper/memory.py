@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import shutil
 import sys
 import weakref
 from dataclasses import dataclass
@@ -20,7 +21,20 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+_SMALL_BYTES = 1 << 26  # what containers get by default
 AVAILABLE = sys.platform == "linux" and hasattr(os, "memfd_create")
+
+
+def space() -> str:
+    """How full the shared memory with names is, and what to do where it is small."""
+    try:
+        usage = shutil.disk_usage("/dev/shm")
+    except OSError as error:
+        return f"There is no /dev/shm ({error}); MPI and named semaphores need it."
+    text = f"{usage.free >> 10} kB are free of {usage.total >> 10} kB in /dev/shm."
+    if usage.total < _SMALL_BYTES or usage.free < usage.total // 10:
+        text += " Remove what is left over there, or make it larger (docker run --shm-size=1g)."
+    return text
 
 
 class Segment:

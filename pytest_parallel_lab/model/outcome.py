@@ -100,12 +100,14 @@ class Outcome:
         workers: how many workers the run had.
         reports: one per process that took part; the first one's value is the result.
         facts: what else is known, such as BLAS threads per worker.
+        shared_memory: how full it was where the run did not go well, with what to do about it.
     """
 
     backend: str
     workers: int
     reports: tuple[WorkerReport, ...]
     facts: dict[str, Any] = field(default_factory=dict)
+    shared_memory: str = ""
 
     @property
     def elapsed_s(self) -> float:
@@ -158,7 +160,7 @@ def describe(outcome: Outcome) -> str:
         elif isinstance(report.fate, Unfinished) and report.fate.stack:
             lines.append(report.fate.stack.rstrip())
         elif isinstance(report.fate, Died) and report.fate.status == -signal.SIGBUS:
-            lines.append("A bus error is most often shared memory that could not grow: see the free space of /dev/shm.")
+            lines.append(f"A bus error is most often shared memory that cannot grow. {outcome.shared_memory}")
     return "\n".join(lines)
 
 

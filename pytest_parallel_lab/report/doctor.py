@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import platform
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from pytest_parallel_lab.backends.base import Backend
+from pytest_parallel_lab.keeper import memory
 from pytest_parallel_lab.lab import Lab
 from pytest_parallel_lab.model.cores import usable_cores
 from pytest_parallel_lab.model.errors import ParallelError
@@ -39,17 +39,8 @@ def _machine(choices: Choices) -> Iterator[str]:
     yield f"python: {platform.python_version()} on {platform.platform()}"
     yield f"cores: {usable_cores()} usable of {os.cpu_count()}; runs use {', '.join(map(str, choices.workers))} workers"
     yield f"start methods: {', '.join(methods)} (runs use {default})"
-    yield f"shared memory: {_shared_memory()}"
+    yield f"shared memory: {memory.space()}"
     yield from choices.lab.run(_numerics, backend="serial")
-
-
-def _shared_memory() -> str:
-    try:
-        space = shutil.disk_usage("/dev/shm")
-    except OSError as error:
-        return f"no /dev/shm ({error}): MPI and named semaphores need it"
-    warning = "; under 64 MB: make it larger (docker run --shm-size=1g)" if space.total < 1 << 26 else ""
-    return f"{space.free >> 20} MB free of {space.total >> 20} MB in /dev/shm{warning}"
 
 
 def _numerics() -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
 from pytest_parallel_lab.backends.mpi.launch import Launch, find_launcher, python_command, shared_files
 from pytest_parallel_lab.backends.remote_pool import RemotePool
+from pytest_parallel_lab.keeper import memory
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
 from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.output import OutputReader
@@ -125,7 +126,8 @@ class RankGroup:
             )
             for worker in self._members
         )
-        return Outcome("mpi", self.workers, reports, facts)
+        died = any(isinstance(fate, Died) for fate in fates.values())
+        return Outcome("mpi", self.workers, reports, facts, memory.space() if died else "")
 
     def pool(self) -> RemotePool:
         """The ranks as an executor, one task at a time each."""

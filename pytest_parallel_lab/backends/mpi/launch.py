@@ -16,6 +16,7 @@ from multiprocessing.connection import answer_challenge, deliver_challenge
 from pathlib import Path
 
 from pytest_parallel_lab.backends.collect import ready
+from pytest_parallel_lab.keeper import memory
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.model.errors import StartFailed
@@ -180,7 +181,7 @@ class Launch:
             why = f"{command!r} {_ended(self.status)} before {self.ranks} ranks had come up. Is it an MPI launcher?"
         else:
             why = f"{command!r} did not bring up {self.ranks} ranks within {self._settings.start_limit_s:g} s."
-        return f"mpi: {why} It printed:\n{self.printed() or '(nothing)'}"
+        return f"mpi: {why} It printed:\n{self.printed() or '(nothing)'}\n{memory.space()}"
 
     def close(self, *, limit_s: float) -> None:
         """Close all connections, wait for the launcher to end, kill it at the limit, and tidy up."""
