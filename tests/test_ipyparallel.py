@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from pytest_parallel_lab import Lab, LeftOver, WorkerDied
-from tests.conftest import Run
+from pytest_parallel_lab import Lab, LeftOver, Settings, StartFailed, WorkerDied
+from tests.conftest import Run, left_in_shared_memory, shared_memory
 
 pytest.importorskip("ipyparallel")
 pytestmark = pytest.mark.ipyparallel
@@ -31,7 +31,10 @@ def test_engines_are_real_warm_and_asleep_between_tests(warm_lab: Lab) -> None:
     engines = warm_lab.run(pids, workers=2, backend="ipyparallel")
     assert len(set(engines)) == 2
     processes = [psutil.Process(pid) for pid in engines]
-    assert [p.status() for p in processes] == [psutil.STATUS_STOPPED] * 2
+    deadline = time.monotonic() + 5
+    while {p.status() for p in processes} != {psutil.STATUS_STOPPED}:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     assert warm_lab.run(pids, workers=2, backend="ipyparallel") == engines
 
 
@@ -120,3 +123,24 @@ def test_fixture(pytester: pytest.Pytester, run_pytest: Run) -> None:
     result.stdout.fnmatch_lines(["*Captured stdout of engine ? call*", "squaring ?"])
     result.stdout.fnmatch_lines(["*test_stopped left something behind: ipyparallel, 2 workers: *engine*"])
     result.assert_outcomes(passed=4, errors=1)
+
+
+def test_engines_started_by_mpi_share_a_world(pytester: pytest.Pytester, run_pytest: Run) -> None:
+    pytest.importorskip("mpi4py")
+    pytester.makepyfile("""
+        def rank():
+            from mpi4py import MPI
+            return MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
+
+        def test_it(ipcluster):
+            assert sorted(ipcluster(2)[:].apply_sync(rank)) == [(0, 2), (1, 2)]
+    """)
+    before = shared_memory()
+    run_pytest("--parallel-engines=mpi").assert_outcomes(passed=1)
+    assert left_in_shared_memory(before) == set()
+
+
+def test_an_unknown_launcher_of_engines() -> None:
+    settings = Settings(engines="bogus")
+    with Lab(settings) as lab, pytest.raises(StartFailed, match=r"no launcher 'bogus' \(known: .*local.*mpi.*\)"):
+        lab.lease("ipyparallel", 1)

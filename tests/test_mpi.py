@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from pytest_parallel_lab import BackendMissing, Lab, LeftOver, Settings, StartFailed, WorkerDied, WorkerRaised
-from tests.conftest import Run, wait_until_gone
+from tests.conftest import Run, left_in_shared_memory, shared_memory, wait_until_gone
 
 pytest.importorskip("mpi4py")
 pytestmark = pytest.mark.mpi
@@ -206,6 +207,13 @@ def test_ranks_as_a_pool(lab: Lab) -> None:
     lease.end()
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_in_shared_memory() -> Iterator[None]:
+    before = shared_memory()
+    yield
+    assert left_in_shared_memory(before) == set()
+
+
 def launcher(tmp_path: Path, body: str) -> str:
     script = tmp_path / "launcher.sh"
     script.write_text(f"#!/bin/sh\nranks=$1; shift\n{body}\n")
@@ -258,7 +266,6 @@ def test_killed_ranks_leave_no_files(lab: Lab) -> None:
     assert not lease.group.healthy()
     with pytest.raises(LeftOver, match=r"mpi, 2 workers: rank \d of 2 .* outside any run"):
         lease.end()
-    # The lab fixture looks into /dev/shm.
 
 
 def test_idle_ranks_sleep(lab: Lab) -> None:

@@ -225,7 +225,7 @@ def test_the_doctor_tells_what_works_and_what_is_missing(run_pytest: Run) -> Non
         [
             "cores: * usable of *",
             "start methods: *fork*",
-            "shared memory: * kB are free of * kB in /dev/shm.*",
+            "shared memory: * are free of * in /dev/shm.*",
             "numpy: *",
             "BLAS: *, 1 thread per worker",
             "  threads      ok *",

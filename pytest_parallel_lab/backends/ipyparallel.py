@@ -22,8 +22,10 @@ from typing import Any
 import psutil
 
 from pytest_parallel_lab.backends.base import RunnerBackend
+from pytest_parallel_lab.backends.mpi.launch import mpi_environment
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.keeper.output import capture_engine
+from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.settings import Settings
 
 
@@ -49,7 +51,10 @@ class IpyparallelHost(Host):
         """
         profile = Path(directory, f"ipyparallel-{os.getpid()}")
         os.environ["IPYTHONDIR"] = str(profile)
+        if settings.engines == "mpi":
+            os.environ.update(mpi_environment())
         import ipyparallel as ipp
+        from traitlets import TraitError
         from traitlets.config import Config
 
         config = Config()
@@ -57,15 +62,21 @@ class IpyparallelHost(Host):
         config.Cluster.engine_timeout = int(settings.start_limit_s)
         config.LocalEngineSetLauncher.delay = 0
         config.EngineLauncher.engine_args = ["--IPEngine.enable_nanny=False", "--IPEngine.log_level=30"]
-        self._cluster = ipp.Cluster(
-            config=config,
-            n=workers,
-            engines=settings.engines,
-            load_profile=False,
-            profile_dir=str(profile),
-            log_level=logging.WARNING,
-            controller_args=["--HeartMonitor.period=100", "--HeartMonitor.max_heartmonitor_misses=300"],
-        )
+        try:
+            self._cluster = ipp.Cluster(
+                config=config,
+                n=workers,
+                engines=settings.engines,
+                load_profile=False,
+                profile_dir=str(profile),
+                log_level=logging.WARNING,
+                controller_args=["--HeartMonitor.period=100", "--HeartMonitor.max_heartmonitor_misses=300"],
+            )
+        except TraitError as error:
+            known = ", ".join(
+                sorted(e.name for e in importlib.metadata.entry_points(group="ipyparallel.engine_launchers"))
+            )
+            raise BadSetting(f"--parallel-engines: no launcher {settings.engines!r} (known: {known})") from error
         with _python_path(sys.path):
             self._client = self._cluster.start_and_connect_sync()
         view = self._client[:]

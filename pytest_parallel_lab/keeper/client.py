@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -25,8 +26,12 @@ _STOP_LIMIT_S = 10.0
 
 
 def worker_environment() -> dict[str, str]:
-    """The environment of worker processes: ours, with BLAS pinned to one thread each."""
-    return {**os.environ, **blas.ENVIRONMENT}
+    """The environment of worker processes: ours, with BLAS pinned to one thread each.
+
+    The programs installed beside this Python come first, as in an activated environment.
+    """
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, **blas.ENVIRONMENT, "PATH": path}
 
 
 class KeeperClient:
@@ -97,10 +102,6 @@ class KeeperClient:
         """Wait for a runner or command to end; return its exit status, or None at the limit."""
         status: int | None = self._ask("wait", {"pid": pid, "limit_s": limit_s})["status"]
         return status
-
-    def own_files(self, pid: int, paths: Sequence[str]) -> None:
-        """Have files removed once a command is gone, however it went."""
-        self._ask("own", {"pid": pid, "paths": list(paths)})
 
     def adopt(self, pid: int) -> None:
         """Have a process of our own killed should we end without having stopped it."""

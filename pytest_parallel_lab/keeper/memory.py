@@ -31,10 +31,14 @@ def space() -> str:
         usage = shutil.disk_usage("/dev/shm")
     except OSError as error:
         return f"There is no /dev/shm ({error}); MPI and named semaphores need it."
-    text = f"{usage.free >> 10} kB are free of {usage.total >> 10} kB in /dev/shm."
+    text = f"{_amount(usage.free)} are free of {_amount(usage.total)} in /dev/shm."
     if usage.total < _SMALL_BYTES or usage.free < usage.total // 10:
         text += " Remove what is left over there, or make it larger (docker run --shm-size=1g)."
     return text
+
+
+def _amount(size_bytes: int) -> str:
+    return f"{size_bytes >> 10} kB" if size_bytes < 10 << 20 else f"{size_bytes >> 20} MB"
 
 
 class Segment:

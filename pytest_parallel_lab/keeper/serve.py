@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, close_quietly
+from pytest_parallel_lab.keeper.leftovers import remove_unmapped
 from pytest_parallel_lab.keeper.tree import become_subreaper, exit_status, is_resource_tracker, kill_below, kill_tree
 
 # Imported before the first fork, so that every runner has them already.
@@ -40,7 +41,7 @@ class Keeper:
         self._statuses: dict[int, int] = {}
         self._waiting: dict[int, float] = {}  # pid -> deadline of the one who asked
         self._adopted: dict[int, int] = {}  # pid -> pidfd
-        self._files: dict[int, list[str]] = {}  # what a command leaves behind when it is killed
+        self._launched_s: dict[int, float] = {}  # commands not yet tidied up after, by pid
         self._selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
@@ -75,8 +76,8 @@ class Keeper:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         kill_below(os.getpid())
-        for pid in list(self._files):
-            self._remove_files_of(pid)
+        if self._launched_s:
+            remove_unmapped(min(self._launched_s.values()))
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _patience_s(self) -> float:
@@ -131,6 +132,7 @@ class Keeper:
             )
         process.returncode = 0  # reaped below with all others, not by subprocess
         self._running.add(process.pid)
+        self._launched_s[process.pid] = time.time()
         return {"pid": process.pid}
 
     def _do_kill(self, pid: int) -> dict[str, Any]:
@@ -141,18 +143,9 @@ class Keeper:
                 self._reap()
                 time.sleep(0.001)
             self._reap()
-        self._remove_files_of(pid)
+        if pid in self._launched_s:
+            remove_unmapped(self._launched_s.pop(pid))
         return {"status": self._statuses.pop(pid, None)}
-
-    def _do_own(self, pid: int, paths: list[str]) -> dict[str, Any]:
-        """Take note of files to remove once a command is gone."""
-        self._files[pid] = paths
-        return {}
-
-    def _remove_files_of(self, pid: int) -> None:
-        for path in self._files.pop(pid, ()):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
 
     def _do_wait(self, pid: int, limit_s: float) -> None:
         """Answer with a process's exit status once it has ended, or None at the limit."""

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
-from pytest_parallel_lab.backends.mpi.launch import Launch, find_launcher, python_command, shared_files
+from pytest_parallel_lab.backends.mpi.launch import Launch, find_launcher, python_command
 from pytest_parallel_lab.backends.remote_pool import RemotePool
 from pytest_parallel_lab.keeper import memory
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
@@ -53,7 +53,6 @@ class RankGroup:
             for channel in self._channels:
                 channel.send("open", {"directory": keeper.directory, "sys_path": sys.path})
             gather(self._channels, lambda _, m: None, limit_s=settings.start_limit_s)
-            keeper.own_files(self._launch.pid, shared_files([w.pid for w in self._members]))
         except BaseException:
             self._broken = True
             self.close()

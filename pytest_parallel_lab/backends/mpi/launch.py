@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import answer_challenge, deliver_challenge
@@ -31,7 +30,7 @@ _PACKAGE_PARENT = str(Path(__file__).resolve().parents[3])
 # Open MPI refuses to run as root, or with more ranks than cores, unless told; binding ranks to
 # cores would put two groups on the same ones. Shared memory alone brings a start from 1.1 s to
 # 0.14 s. MPICH reads none of these.
-_ENVIRONMENT = {
+_OPEN_MPI = {
     "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
     "PRTE_MCA_hwloc_default_binding_policy": "none",
     "OMPI_MCA_pml": "ob1",
@@ -40,11 +39,15 @@ _ENVIRONMENT = {
 _AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 
+def mpi_environment() -> dict[str, str]:
+    """The environment of a launcher and its ranks; what the user has set goes before what we would."""
+    return {**_OPEN_MPI, **(_AS_ROOT if os.getuid() == 0 else {}), **worker_environment()}
+
+
 def find_launcher(settings: Settings) -> str | None:
     """The launcher's path: beside this Python first, as the package index's mpiexec is, then on PATH."""
     program = command_line(settings.mpiexec, 1)[0]
-    beside = sysconfig.get_path("scripts") + os.pathsep
-    return shutil.which(program, path=beside + os.environ.get("PATH", os.defpath))
+    return shutil.which(program, path=worker_environment()["PATH"])
 
 
 def launcher_version(settings: Settings) -> str:
@@ -118,7 +121,7 @@ class Launch:
             raise StartFailed(f"mpi: the launcher {argv[0]!r} cannot be started: {error}") from error
 
     def _environment(self) -> dict[str, str]:
-        environ = {**_ENVIRONMENT, **(_AS_ROOT if os.getuid() == 0 else {}), **worker_environment()}
+        environ = mpi_environment()
         environ.pop("PYTHONUNBUFFERED", None)  # it cuts print() in two, and launchers garble the halves
         environ.update(
             {
@@ -215,21 +218,6 @@ def forget_key() -> None:
     """In a launched process: keep the key from user code and its children."""
     for name in (ADDRESS_VARIABLE, KEY_VARIABLE):
         os.environ.pop(name, None)
-
-
-def shared_files(pids: Sequence[int]) -> list[str]:
-    """The files of MPI libraries in /dev/shm that processes have mapped.
-
-    A killed job leaves them behind: ``mpich_shm_*`` (MPICH), ``sm_segment*`` (Open MPI).
-    """
-    found = set()
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-                path = line.partition("/dev/shm/")[2].partition(" ")[0]
-                if path.startswith(("mpich_shm", "sm_segment", "vader_segment")):
-                    found.add(f"/dev/shm/{path}")
-    return sorted(found)
 
 
 def rank_by_environment() -> int | None:

@@ -35,7 +35,7 @@ class Rank:
                 "size": MPI.COMM_WORLD.size,
                 "pid": os.getpid(),
                 "host": socket.gethostname(),
-                "library": MPI.Get_library_version().splitlines()[0].strip("\0 "),
+                "library": " ".join(MPI.Get_library_version().splitlines()[0].strip("\0").split()),
             },
         )
 
