@@ -148,3 +148,9 @@ def choices_of(config: pytest.Config) -> Choices:
     if _CHOICES not in config.stash:
         config.stash[_CHOICES] = Choices(config)
     return config.stash[_CHOICES]
+
+
+def close(config: pytest.Config) -> None:
+    """Stop all that the session started, if its choices came to be read at all."""
+    if _CHOICES in config.stash:
+        config.stash[_CHOICES].close()

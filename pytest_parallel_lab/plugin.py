@@ -102,4 +102,4 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop everything."""
-    options.choices_of(config).close()
+    options.close(config)

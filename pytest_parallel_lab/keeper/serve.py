@@ -23,7 +23,7 @@ import psutil
 
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, close_quietly
 from pytest_parallel_lab.keeper.leftovers import remove_unmapped
-from pytest_parallel_lab.keeper.tree import become_subreaper, exit_status, is_resource_tracker, kill_below, kill_tree
+from pytest_parallel_lab.keeper.tree import become_subreaper, is_resource_tracker, kill_below, kill_tree
 
 # Imported before the first fork, so that every runner has them already.
 _PRELOADED = ("cloudpickle", "numpy", "multiprocessing.pool", "concurrent.futures.process", "concurrent.futures.thread")
@@ -177,7 +177,7 @@ class Keeper:
                 break
             if pid in self._running:
                 self._running.discard(pid)
-                self._statuses[pid] = exit_status(status)
+                self._statuses[pid] = os.waitstatus_to_exitcode(status)
         self._kill_orphans()
 
     def _kill_orphans(self) -> None:

@@ -94,8 +94,3 @@ def _lives(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
-
-
-def exit_status(wait_status: int) -> int:
-    """Turn a wait status into an exit code, or minus the signal."""
-    return os.waitstatus_to_exitcode(wait_status)

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from pytest_parallel_lab.backends.mpi.launch import connect_back
 from pytest_parallel_lab.keeper.channel import ChannelClosed
-from pytest_parallel_lab.keeper.tree import die_with_parent, exit_status
+from pytest_parallel_lab.keeper.tree import die_with_parent
 
 
 def guard(be_rank: Callable[[], None]) -> NoReturn:
@@ -37,7 +37,7 @@ def guard(be_rank: Callable[[], None]) -> NoReturn:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: None)  # the rank's end is ours
     channel.send("guard", {"pid": pid})
-    status = exit_status(os.waitpid(pid, 0)[1])
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     with contextlib.suppress(ChannelClosed):
         channel.send("exited", {"pid": pid, "status": status})
         channel.receive()  # until it closes: a guard that ends makes the launcher end the other ranks
