@@ -38,25 +38,17 @@ def record(fixture: Any, lease: Lease, outcome: Outcome, name: str, args: tuple[
     # choose far too many rounds for a section much shorter than its dispatch.
     if fixture.stats is not None:
         exclude(run_s - outcome.elapsed_s)
-    settings = lease.settings
     fixture.extra_info.update(
         {
             "implementation": name,
             "backend": outcome.backend,
             "workers": outcome.workers,
             "size": [describe_size(a) for a in args],
-            "start_method": settings.start_method or default_start_method(),
+            "start_method": lease.settings.start_method_in_force,
             "oversubscribed": lease.oversubscribed,
             **outcome.facts,
         }
     )
-
-
-def default_start_method() -> str:
-    """The start method of this platform and Python."""
-    import multiprocessing
-
-    return multiprocessing.get_context().get_start_method()
 
 
 def describe_size(value: Any) -> Any:

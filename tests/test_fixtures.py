@@ -238,3 +238,17 @@ def test_works_under_xdist(pytester: pytest.Pytester, run_pytest: Run) -> None:
             assert parallel_run(runner, backend="processes") != os.getpid()
     """)
     run_pytest("-n2", "--parallel-workers=1,2").assert_outcomes(passed=12)
+
+
+def test_a_test_may_still_choose_its_own_start_method(pytester: pytest.Pytester, run_pytest: Run) -> None:
+    pytester.makepyfile("""
+        import multiprocessing
+
+        def test_it(process_pool, parallel_run, benchmark):
+            process_pool(1)
+            benchmark.pedantic(parallel_run, (choose,), {"backend": "processes"})
+            multiprocessing.set_start_method("spawn")
+
+        def choose(pool): multiprocessing.set_start_method("spawn")
+    """)
+    run_pytest().assert_outcomes(passed=1)

@@ -13,6 +13,7 @@ from pytest_parallel_lab.backends.processes import start_worker
 from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.output import OutputReader
 from pytest_parallel_lab.model.errors import StartFailed
+from pytest_parallel_lab.model.settings import default_start_method
 
 _START_LIMIT_S = 60.0
 
@@ -73,7 +74,7 @@ class LocalPools:
 
     def _start(self, workers: int, start_method: str | None) -> _Warm:
         keeper = self._keeper()
-        context = multiprocessing.get_context(start_method)
+        context = multiprocessing.get_context(start_method or default_start_method())
         before = set(multiprocessing.active_children())
         started = context.Barrier(workers + 1)
         pool = context.Pool(workers, start_worker, (started, keeper.directory, os.getpid()))

@@ -23,8 +23,8 @@ from pytest_parallel_lab.model.settings import Settings
 
 
 def context_for(settings: Settings) -> BaseContext:
-    """The ``multiprocessing`` context of a start method; None is the platform's default."""
-    return multiprocessing.get_context(settings.start_method)
+    """The ``multiprocessing`` context of the start method in force."""
+    return multiprocessing.get_context(settings.start_method_in_force)
 
 
 def start_worker(started: Barrier, directory: str, parent_pid: int) -> None:
@@ -113,8 +113,7 @@ class ProcessesBackend(RunnerBackend):
 
     def version(self, settings: Settings) -> str:
         """Python's version and the start method in force."""
-        method = context_for(settings).get_start_method()
-        return f"Python {sys.version.split()[0]}, start method {method}"
+        return f"Python {sys.version.split()[0]}, start method {settings.start_method_in_force}"
 
     def host(self) -> Host:
         """Host of a pool."""

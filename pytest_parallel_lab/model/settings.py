@@ -31,6 +31,21 @@ class Settings:
     engines: str = DEFAULT_ENGINES
     start_limit_s: float = 60.0
 
+    @property
+    def start_method_in_force(self) -> str:
+        """The start method chosen, or the platform's default."""
+        return self.start_method or default_start_method()
+
+
+def default_start_method() -> str:
+    """The platform's default start method.
+
+    Asked for in the one way that does not settle it: a test may still call ``set_start_method``.
+    """
+    from multiprocessing import get_all_start_methods
+
+    return get_all_start_methods()[0]
+
 
 def parse_workers(text: str | Iterable[object], source: str) -> tuple[int, ...]:
     """Read worker counts from ``"1,2,4"`` or a sequence.

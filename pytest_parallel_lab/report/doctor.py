@@ -35,7 +35,7 @@ def examine(choices: Choices) -> int:
 
 def _machine(choices: Choices) -> Iterator[str]:
     methods = multiprocessing.get_all_start_methods()
-    default = choices.settings.start_method or multiprocessing.get_context().get_start_method()
+    default = choices.settings.start_method_in_force
     yield f"python: {platform.python_version()} on {platform.platform()}"
     yield f"cores: {usable_cores()} usable of {os.cpu_count()}; runs use {', '.join(map(str, choices.workers))} workers"
     yield f"start methods: {', '.join(methods)} (runs use {default})"
