@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 import pytest
 
 from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.implementation import implementation_of
-from pytest_parallel_lab.model.settings import parse_names, parse_start_method, parse_workers
+from pytest_parallel_lab.model.settings import nearest, parse_names, parse_start_method, parse_workers
 from pytest_parallel_lab.options import Choices
 
 _MARKS = {
@@ -58,9 +57,9 @@ def check(item: pytest.Item, choices: Choices) -> None:
 def _check_unknown(name: str, item: pytest.Item, where: str) -> None:
     """Refuse what looks like one of ours misspelt; other plugins have parallel_... marks too."""
     declared = {re.split(r"[:(]", line)[0].strip() for line in item.config.getini("markers")}
-    near = get_close_matches(name, _MARKS, n=1, cutoff=0.85)
+    near = nearest(name, _MARKS, cutoff=0.85)
     if near and name not in declared:
-        raise BadSetting(f"{where}: there is no such mark; did you mean {near[0]!r}?")
+        raise BadSetting(f"{where}: there is no such mark; did you mean {near!r}?")
 
 
 def _check_values(mark: pytest.Mark, choices: Choices, where: str) -> None:

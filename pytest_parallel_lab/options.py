@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from pytest_parallel_lab.lab import Lab
 
 
-@dataclass(frozen=True)
-class _Option:
+class _Option(NamedTuple):
     """An option that is also an ini key: ``--parallel-NAME`` and ``parallel_NAME``."""
 
     name: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from pytest_parallel_lab.model.errors import BadSetting
 
@@ -83,10 +82,17 @@ def parse_names(text: str | Sequence[str], known: Iterable[str], source: str, wh
     names = tuple(dict.fromkeys(_split(text) if isinstance(text, str) else text))
     for name in names:
         if name not in known:
-            near = get_close_matches(str(name), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(str(name), known)
+            hint = f"; did you mean {near!r}?" if near else ""
             raise BadSetting(f"{source}: unknown {what} {name!r}{hint} (known: {', '.join(known)})")
     return names
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name that is most like a misspelt one; None where none is."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)
 
 
 def parse_start_method(text: str, source: str) -> str:
