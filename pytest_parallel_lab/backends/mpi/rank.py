@@ -96,7 +96,9 @@ class Rank:
         used = [("the test's communicator", self._comm), ("MPI.COMM_WORLD", self._mpi.COMM_WORLD)]
         used = [(name, comm) for name, comm in used if comm != self._mpi.COMM_NULL]
         found = next((text for name, comm in used if (text := self._pending(name, comm))), None)
-        if self._control.allreduce(found is not None, self._mpi.LOR):
+        dirty = bytearray([found is not None])
+        self._control.Allreduce(self._mpi.IN_PLACE, dirty, self._mpi.BOR)
+        if dirty[0]:
             return found, False
         found = next((text for name, comm in used if (text := self._stale(name, comm, token))), None)
         return found, found is None
