@@ -69,6 +69,7 @@ class Lab:
         """
         self.settings = settings or Settings()
         self.backends = {b.name: b for b in (builtin_backends() if backends is None else backends)}
+        self._found: set[str] = set()
         self._keeper: KeeperClient | None = None
         self._idle: dict[_Key, WorkerGroup] = {}
         self._local_pools: LocalPools | None = None
@@ -104,8 +105,15 @@ class Lab:
         return self.backends[parse_names([name], self.backends, "backend", "backend")[0]]
 
     def missing(self, name: str) -> str | None:
-        """Why a backend cannot run here, headed by its name; None where it can."""
+        """Why a backend cannot run here, headed by its name; None where it can.
+
+        Every test asks, so one that was found once is not looked for again.
+        """
+        if name in self._found:
+            return None
         reason = self.backend(name).missing(self.settings)
+        if reason is None:
+            self._found.add(name)
         return f"{name}: {reason}" if reason else None
 
     def lease(self, backend: str, workers: int, start_method: str | None = None) -> Lease:
