@@ -34,6 +34,13 @@ def worker_environment() -> dict[str, str]:
     return {**os.environ, **blas.ENVIRONMENT, "PATH": path}
 
 
+def python_command(module: str, call: str = "main()") -> list[str]:
+    """The command that makes one call in one of our modules, installed or not."""
+    function = call.partition("(")[0]
+    code = f"import sys; sys.path.append({_PACKAGE_PARENT!r}); from {module} import {function}; {call}"
+    return [sys.executable, "-c", code]
+
+
 class KeeperClient:
     """A running keeper and the session's private directory, which goes with it."""
 
@@ -50,13 +57,10 @@ class KeeperClient:
         theirs: socket.socket
         self._control, theirs = pair()
         self._log = Path(self.directory, "keeper.log")
-        code = (
-            f"import sys; sys.path.append({_PACKAGE_PARENT!r}); from pytest_parallel_lab.keeper.serve import main; "
-            f"main({theirs.fileno()}, {os.getpid()}, {self.directory!r})"
-        )
+        call = f"main({theirs.fileno()}, {os.getpid()}, {self.directory!r})"
         with theirs, self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
+                python_command("pytest_parallel_lab.keeper.serve", call),
                 env=worker_environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -9,11 +9,11 @@ import sys
 from typing import Any
 
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
-from pytest_parallel_lab.backends.mpi.launch import Launch, find_launcher, python_command
+from pytest_parallel_lab.backends.mpi.launch import Launch, find_launcher
 from pytest_parallel_lab.backends.remote_pool import RemotePool
 from pytest_parallel_lab.keeper import memory
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
-from pytest_parallel_lab.keeper.client import KeeperClient
+from pytest_parallel_lab.keeper.client import KeeperClient, python_command
 from pytest_parallel_lab.keeper.output import OutputReader
 from pytest_parallel_lab.model.errors import StartFailed
 from pytest_parallel_lab.model.outcome import Died, Fate, Outcome, Unfinished, Worker, WorkerReport

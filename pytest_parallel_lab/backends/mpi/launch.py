@@ -8,7 +8,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import answer_challenge, deliver_challenge
@@ -25,7 +24,6 @@ from pytest_parallel_lab.model.settings import Settings, command_line
 ADDRESS_VARIABLE = "PARALLEL_LAB_ADDRESS"
 KEY_VARIABLE = "PARALLEL_LAB_KEY"
 _LOOK_EVERY_S = 0.02
-_PACKAGE_PARENT = str(Path(__file__).resolve().parents[3])
 
 # Open MPI refuses to run as root, or with more ranks than cores, unless told; binding ranks to
 # cores would put two groups on the same ones. Shared memory alone brings its start from 1.1 s to
@@ -70,12 +68,6 @@ def launcher_version(settings: Settings) -> str:
     if "Open MPI" in said or "prterun" in said.lower():
         return f"Open MPI {lines[0].split()[-1]} ({launcher})"
     return f"{lines[0]} ({launcher})"
-
-
-def python_command(module: str, function: str = "main") -> list[str]:
-    """The command that calls a function of one of our modules, installed or not."""
-    code = f"import sys; sys.path.append({_PACKAGE_PARENT!r}); from {module} import {function}; {function}()"
-    return [sys.executable, "-c", code]
 
 
 class Launch:

@@ -18,11 +18,10 @@ from pytest_parallel_lab.backends.mpi.launch import (
     Launch,
     connect_back,
     forget_key,
-    python_command,
     rank_by_environment,
 )
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
-from pytest_parallel_lab.keeper.client import KeeperClient
+from pytest_parallel_lab.keeper.client import KeeperClient, python_command
 from pytest_parallel_lab.keeper.tree import die_with_parent
 from pytest_parallel_lab.model.errors import ScriptFailed, StartFailed
 from pytest_parallel_lab.model.outcome import Died
@@ -125,7 +124,7 @@ def main() -> None:
     guard_pid = os.getpid()
     with open(Path(directory, f"{rank}.out"), "wb") as out, open(Path(directory, f"{rank}.err"), "wb") as err:
         process = subprocess.Popen(
-            [*python_command(__name__, "run"), *command],
+            [*python_command(__name__, "run()"), *command],
             stdout=out,
             stderr=err,
             close_fds=False,  # MPICH's launcher talks to its ranks over one that they inherit
