@@ -18,7 +18,7 @@ from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.shipping import pack_call
 from pytest_parallel_lab.model.cores import usable_cores
 from pytest_parallel_lab.model.errors import BackendMissing, BadSetting, KeeperLost, LeftOver
-from pytest_parallel_lab.model.implementation import backend_of
+from pytest_parallel_lab.model.implementation import backend_of, implementation_of
 from pytest_parallel_lab.model.outcome import Outcome
 from pytest_parallel_lab.model.settings import Settings, parse_names, parse_workers
 
@@ -124,24 +124,26 @@ class Lab:
             BadSetting: a worker count that the backend cannot have.
             StartFailed: the workers did not come up.
         """
-        (count,) = parse_workers([workers], f"{backend}: workers")
-        chosen = self.backend(backend)
-        most = chosen.max_workers()
-        if most is not None and count > most:
-            raise BadSetting(f"{backend}: {count} workers asked for, but it has at most {most}")
-        if reason := self.missing(backend):
-            raise BackendMissing(reason)
         settings = replace(self.settings, start_method=start_method) if start_method else self.settings
-        key = _Key(backend, count, settings, tuple(sys.path))
+        key = self._key(backend, workers, settings)
         group = self._idle.pop(key, None)
         if group is not None and not group.healthy():
             self._stop(group)
             group = None
-        if group is None:
-            group = self._start(key, chosen)
-        return Lease(self, key, group)
+        return Lease(self, key, group or self._start(key))
 
-    def _start(self, key: _Key, backend: Backend) -> WorkerGroup:
+    def _key(self, backend: str, workers: int, settings: Settings) -> _Key:
+        """What is asked for, checked."""
+        (count,) = parse_workers([workers], f"{backend}: workers")
+        most = self.backend(backend).max_workers()
+        if most is not None and count > most:
+            raise BadSetting(f"{backend}: {count} workers asked for, but it has at most {most}")
+        if reason := self.missing(backend):
+            raise BackendMissing(reason)
+        return _Key(backend, count, settings, tuple(sys.path))
+
+    def _start(self, key: _Key) -> WorkerGroup:
+        backend = self.backend(key.backend)
         try:
             return backend.start(self.keeper, key.workers, key.settings)
         except KeeperLost:
@@ -175,6 +177,43 @@ class Lab:
             self._keeper.close()
         self._keeper = None
         self._idle.clear()
+
+    def supervise(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        workers: int = 1,
+        backend: str | None = None,
+        start_method: str | None = None,
+        limit_s: float | None = None,
+        **kwargs: Any,
+    ) -> Outcome:
+        """Run a function in a process tree of its own, in which locks know their holders; then kill the tree.
+
+        Args:
+            function: a plain function, called in the main thread of a fresh process; or an
+                implementation, which gets fresh workers of its backend.
+            *args: sent along.
+            workers: how many, for an implementation.
+            backend: in place of the function's own.
+            start_method: of ``multiprocessing``, for the backend's workers.
+            limit_s: seconds the run may take; None for no limit.
+            **kwargs: sent along.
+
+        Raises:
+            CannotSend: the function or an argument cannot be sent.
+            StartFailed: the workers did not come up.
+        """
+        __tracebackhide__ = True
+        if backend is None and implementation_of(function) is None:
+            backend = "serial"
+        call = pack_call(function, args, kwargs)
+        settings = replace(self.settings, traces=True, start_method=start_method or self.settings.start_method)
+        group = self._start(self._key(backend_of(function, backend), workers, settings))
+        try:
+            return group.run(call, limit_s=limit_s)
+        finally:
+            self._stop(group)
 
     def run(
         self, function: Callable[..., Any], *args: Any, workers: int = 1, backend: str | None = None, **kwargs: Any
@@ -223,14 +262,20 @@ class Lease:
         """Whether there are more workers than cores that this process may use."""
         return self._key.workers > usable_cores()
 
-    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
+    def run(self, function: Callable[..., Any], *args: Any, timed: bool = False, **kwargs: Any) -> Outcome:
         """Carry out one run.
+
+        Args:
+            function: called with what the backend gives first, then with the arguments.
+            *args: sent along.
+            timed: nothing may disturb the run: whether it is stuck is looked at only at the limit.
+            **kwargs: sent along.
 
         Raises:
             CannotSend: the function or an argument cannot be sent.
         """
         __tracebackhide__ = True
-        return self.group.run(pack_call(function, args, kwargs))
+        return self.group.run(pack_call(function, args, kwargs), timed=timed)
 
     def end(self) -> None:
         """Give the workers back.

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selection
+from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selection, timeouts
+from pytest_parallel_lab.backends.limit import LimitPassed
 from pytest_parallel_lab.fixtures.clusters import ipcluster
-from pytest_parallel_lab.fixtures.leases import _parallel_leases, call_ended
+from pytest_parallel_lab.fixtures.leases import _parallel_leases, leases_of
 from pytest_parallel_lab.fixtures.mpi import mpiexec
 from pytest_parallel_lab.fixtures.pools import parallel_pool, process_pool, thread_pool
 from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, parallel_workers
+from pytest_parallel_lab.fixtures.supervised import supervised
 from pytest_parallel_lab.model.cores import usable_cores
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "parallel_run",
     "parallel_workers",
     "process_pool",
+    "supervised",
     "thread_pool",
 ]
 
@@ -41,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options, so that bad ones are said at once, and declare our marks."""
     choices = options.choices_of(config)
     marks.declare(config, choices.known_backends)
+    config.pluginmanager.register(timeouts.Timeouts(), "parallel_lab_timeouts")
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -91,13 +95,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Complete the report with what workers printed."""
+    """Complete the report: with what workers printed, and where they are once the limit has passed."""
+    __tracebackhide__ = True
     failed = True
     try:
         yield
         failed = False
+    except LimitPassed as passed:
+        raise timeouts.told_in_full(item, passed) from passed
     finally:
-        call_ended(item, failed=failed)
+        leases = leases_of(item)
+        if leases is not None:
+            leases.call_ended(failed=failed)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "pytest_parallel_lab"
 FLOORS = [
     ["model"],
     ["keeper", "backends", "lab"],
-    ["hookspecs", "options", "marks", "selection", "benchmarking", "fixtures", "report"],
+    ["hookspecs", "options", "marks", "selection", "benchmarking", "timeouts", "fixtures", "report"],
     ["__init__", "plugin"],
 ]
 ROOMS_OF_FLOOR_1 = ["keeper", "backends", "lab"]  # each may import those before it

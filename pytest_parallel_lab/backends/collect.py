@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
-from typing import Any
+from typing import Any, Protocol
 
+from pytest_parallel_lab.backends import limit as limits
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.model.errors import CannotSend
 from pytest_parallel_lab.model.outcome import Fate, Raised, Returned
@@ -17,12 +18,28 @@ def ready(waited_for: Sequence[Any], limit_s: float | None) -> list[Any]:
     return wait(waited_for, limit_s)
 
 
+class Watch(Protocol):
+    """Something that looks after a run which takes a while.
+
+    Attributes:
+        next_s: the moment of its next look, by ``time.monotonic``; None for no more.
+        channel: where it is told something, once there is such a channel.
+    """
+
+    next_s: float | None
+    channel: Channel | None
+
+    def look(self) -> bool:
+        """Look, or arrange to be told; whether all is over."""
+
+
 def gather(
     channels: Sequence[Channel],
     note: Callable[[int, Message | None], float | None],
     *,
     done: Callable[[], bool] | None = None,
     limit_s: float | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Hand every message to ``note`` until all is told.
 
@@ -32,13 +49,30 @@ def gather(
             closed. A number it returns is the seconds that the others get from now on.
         done: whether all is told; by default after one message from each channel.
         limit_s: seconds to wait at most; None waits for ever.
+        watch: looks when it is due; messages on its channel are noted under the next index.
+
+    Raises:
+        LimitPassed: the limit that something outside has set has passed.
     """
     still_open = dict(enumerate(channels))
     heard: set[int] = set()
     deadline = None if limit_s is None else time.monotonic() + limit_s
+    limit = limits.current()
     while still_open and not (done() if done else len(heard) == len(channels)):
-        patience_s = None if deadline is None else max(0.0, deadline - time.monotonic())
-        readable = ready(list(still_open.values()), patience_s)
+        look_s = watch.next_s if watch is not None else None
+        next_s = min((moment for moment in (deadline, look_s) if moment is not None), default=None)
+        patience_s = None if next_s is None else max(0.0, next_s - time.monotonic())
+        with limits.waited_on(limit):
+            readable = ready([*still_open.values(), *([limit] if limit else [])], patience_s)
+        if limit in readable:
+            assert limit is not None
+            raise limits.LimitPassed(limit.text)
+        if watch is not None and look_s is not None and time.monotonic() >= look_s:
+            if watch.look():
+                return
+            if watch.channel is not None:
+                still_open[len(channels)] = watch.channel
+            continue
         if not readable:
             return
         for index, channel in list(still_open.items()):

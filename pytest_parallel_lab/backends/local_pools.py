@@ -10,10 +10,13 @@ from multiprocessing.pool import Pool
 from multiprocessing.process import BaseProcess
 
 from pytest_parallel_lab.backends.processes import start_worker
+from pytest_parallel_lab.keeper.ask import ask
 from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.output import OutputReader
 from pytest_parallel_lab.model.errors import StartFailed
 from pytest_parallel_lab.model.settings import default_start_method
+from pytest_parallel_lab.model.verdict import Verdict, judge
+from pytest_parallel_lab.model.waiting import TreeState
 
 _START_LIMIT_S = 60.0
 
@@ -56,6 +59,13 @@ class LocalPools:
         """What each worker of a taken pool has printed since it was last asked."""
         warm = self._taken[id(pool)]
         return warm.output.printed((f"worker {i}", p.pid or 0) for i, p in enumerate(warm.processes))
+
+    def examine(self, pool: Pool, limit: str) -> Verdict:
+        """What each worker of a taken pool does now, when the limit has passed."""
+        keeper, warm = self._keeper(), self._taken[id(pool)]
+        states = [keeper.examine(p.pid) for p in warm.processes if p.pid is not None and p.is_alive()]
+        state = TreeState(tuple(process for state in states for process in state.processes))
+        return judge(state, ask(keeper.directory, state), limit)
 
     def give_back(self, pool: Pool) -> None:
         """Keep a pool for the next test if it is intact and idle."""

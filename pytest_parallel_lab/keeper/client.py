@@ -19,6 +19,7 @@ from typing import Any
 from pytest_parallel_lab.keeper import blas
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, pair
 from pytest_parallel_lab.model.errors import KeeperLost
+from pytest_parallel_lab.model.waiting import TreeState
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 _START_LIMIT_S = 60.0
@@ -69,6 +70,7 @@ class KeeperClient:
                 start_new_session=True,  # Ctrl-C is for pytest to act on
             )
         self._ready = False
+        self.cannot_watch: str | None = None
 
     @property
     def pid(self) -> int:
@@ -77,14 +79,20 @@ class KeeperClient:
 
     def fork(self) -> tuple[Channel, int]:
         """Fork a runner; return the channel to it and its pid."""
-        mine, theirs = pair()
-        try:
-            with theirs:
-                reply = self._ask("fork", {}, fd=theirs.fileno())
-        except BaseException:
-            mine.close()
-            raise
-        return mine, int(reply["pid"])
+        channel, reply = self._ask_with_channel("fork", {})
+        return channel, int(reply["pid"])
+
+    def watch(self, pid: int) -> Channel:
+        """Have a runner or command watched, with all below it, until the channel is closed.
+
+        A ``stuck`` message comes with the ``TreeState`` when it is proved that nothing in it can move.
+        """
+        return self._ask_with_channel("watch", {"pid": pid})[0]
+
+    def examine(self, pid: int) -> TreeState:
+        """What every thread of a tree does now."""
+        state: TreeState = self._ask("examine", {"pid": pid})["state"]
+        return state
 
     def launch(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, output: str) -> int:
         """Start a command whose output goes to a file; return its pid.
@@ -127,6 +135,17 @@ class KeeperClient:
             self._process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def _ask_with_channel(self, kind: str, body: Mapping[str, Any]) -> tuple[Channel, dict[str, Any]]:
+        """Ask for something that comes with a channel of its own."""
+        mine, theirs = pair()
+        try:
+            with theirs:
+                reply = self._ask(kind, body, fd=theirs.fileno())
+        except BaseException:
+            mine.close()
+            raise
+        return mine, reply
+
     def _ask(self, kind: str, body: Mapping[str, Any], fd: int | None = None) -> dict[str, Any]:
         with self._asking:
             try:
@@ -135,7 +154,7 @@ class KeeperClient:
                 if not self._ready:
                     if not select.select([self._control], [], [], _START_LIMIT_S)[0]:
                         raise ChannelClosed("it did not come up")
-                    self._control.receive()
+                    self.cannot_watch = self._control.receive().body["cannot_watch"]
                     self._ready = True
                 self._control.send(kind, body, fd=fd)
                 reply: Message = self._control.receive()

@@ -7,28 +7,29 @@ the worker is dead.
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
-import signal
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from pytest_parallel_lab.model.stacks import users_part
+from pytest_parallel_lab.keeper.agent.install import install
 
 _KEPT_BYTES = 1 << 16
-_STACK_LIMIT_S = 0.5
-_stack_files: list[TextIO] = []  # faulthandler writes to the descriptor: keep it open
 
 
-def capture(directory: str) -> None:
-    """Send this process's output to ``<directory>/<pid>.out``, and its stacks on demand beside it."""
+def capture(directory: str, *, traces: bool = False) -> None:
+    """Send this process's output to ``<directory>/<pid>.out``, and its stacks on demand beside it.
+
+    Args:
+        directory: private to the session.
+        traces: also note who takes which lock where.
+    """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
     _redirect(directory)
+    install(directory, traces=traces)
     # Lines, so that a worker that dies has shown all it printed.
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
@@ -37,6 +38,7 @@ def capture(directory: str) -> None:
 def capture_engine(directory: str) -> None:
     """Capture an ipyparallel engine, whose streams go on to publish what they are given."""
     _redirect(directory)
+    install(directory)
     streams: tuple[Any, Any] = (sys.stdout, sys.stderr)
     for stream, fd in zip(streams, (1, 2)):
         stream.echo = open(fd, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
@@ -48,10 +50,6 @@ def _redirect(directory: str) -> None:
     os.dup2(fd, 1)
     os.dup2(fd, 2)
     os.close(fd)
-    if hasattr(faulthandler, "register"):
-        stacks = open(os.path.join(directory, f"{pid}.stack"), "w")  # noqa: SIM115
-        _stack_files.append(stacks)
-        faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
 
 
 class OutputReader:
@@ -82,30 +80,3 @@ class OutputReader:
         """What labelled pids have printed since the last call, where it is anything."""
         texts = [(label, self.new_output(pid)) for label, pid in workers]
         return [(label, text) for label, text in texts if text]
-
-    def stacks(self, pids: Iterable[int]) -> dict[int, str]:
-        """Where captured processes are now: the Python stack of every thread, by pid.
-
-        Only for processes that called ``capture``: the signal ends any other.
-        """
-        before = {}
-        for pid in pids:
-            path = self._directory / f"{pid}.stack"
-            if path.exists():
-                before[pid] = path.stat().st_size
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGUSR1)
-        deadline = time.monotonic() + _STACK_LIMIT_S
-        found = dict.fromkeys(before, "")
-        while time.monotonic() < deadline:
-            texts = {pid: self._stack_since(pid, start) for pid, start in before.items()}
-            if all(texts.values()) and texts == found:  # written, and no longer growing
-                break
-            found = texts
-            time.sleep(0.005)
-        return {pid: users_part(text) for pid, text in found.items()}
-
-    def _stack_since(self, pid: int, start: int) -> str:
-        with (self._directory / f"{pid}.stack").open("rb") as file:
-            file.seek(start)
-            return file.read().decode("utf-8", "replace")

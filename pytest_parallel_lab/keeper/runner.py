@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import select
 import signal
@@ -61,7 +62,8 @@ class Runner:
 
     def _on_open(self, message: Message) -> None:
         body = message.body
-        output.capture(body["directory"])
+        output.capture(body["directory"], traces=body["settings"].traces)
+        _keep_temporary_files_in(body["directory"])
         try:
             environment(body["sys_path"], body["environ"], body["cwd"])
             assert message.parcel is not None
@@ -153,6 +155,13 @@ class Runner:
             time.sleep(0.002)
             status = self._host.exit_status(pid)
         return status
+
+
+def _keep_temporary_files_in(directory: str) -> None:
+    """Have ``multiprocessing`` put its sockets into the session's directory: killed processes leave them behind."""
+    place = os.path.join(directory, f"pymp-{os.getpid()}")
+    os.mkdir(place)
+    multiprocessing.current_process()._config["tempdir"] = place  # type: ignore[attr-defined]
 
 
 def main(fd: int, keeper_pid: int) -> None:

@@ -24,9 +24,19 @@ import psutil
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, close_quietly
 from pytest_parallel_lab.keeper.leftovers import remove_unmapped
 from pytest_parallel_lab.keeper.tree import become_subreaper, is_resource_tracker, kill_below, kill_tree
+from pytest_parallel_lab.keeper.watch import procfs
+from pytest_parallel_lab.keeper.watch.quiescence import examine
+from pytest_parallel_lab.keeper.watch.watching import Watch
 
 # Imported before the first fork, so that every runner has them already.
-_PRELOADED = ("cloudpickle", "numpy", "multiprocessing.pool", "concurrent.futures.process", "concurrent.futures.thread")
+_PRELOADED = (
+    "cloudpickle",
+    "numpy",
+    "multiprocessing.managers",
+    "multiprocessing.pool",
+    "concurrent.futures.process",
+    "concurrent.futures.thread",
+)
 _ORPHANS_LOOKED_FOR_EVERY_S = 1.0
 
 
@@ -42,6 +52,7 @@ class Keeper:
         self._waiting: dict[int, float] = {}  # pid -> deadline of the one who asked
         self._adopted: dict[int, int] = {}  # pid -> pidfd
         self._launched_s: dict[int, float] = {}  # commands not yet tidied up after, by pid
+        self._watches: list[Watch] = []
         self._selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
@@ -57,6 +68,8 @@ class Keeper:
             self._selector.register(os.pidfd_open(self._pytest_pid), selectors.EVENT_READ, "pytest ended")
         while True:
             ready = {key.data for key, _ in self._selector.select(self._patience_s())}
+            for watch in [w for w in self._watches if w in ready]:
+                self._end_watch(watch)  # it closed: the run is over
             if "child" in ready:
                 with contextlib.suppress(BlockingIOError):
                     wake_r.recv(4096)
@@ -69,6 +82,9 @@ class Keeper:
                 except ChannelClosed:
                     return
             self._answer_waiting()
+            for watch in [w for w in self._watches if w.due_s <= time.monotonic()]:
+                if not watch.look():
+                    self._end_watch(watch)
 
     def clean_up(self) -> None:
         """Kill everything that is left and remove the session's directory."""
@@ -81,7 +97,8 @@ class Keeper:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _patience_s(self) -> float:
-        until = min(self._waiting.values(), default=float("inf")) - time.monotonic()
+        deadlines = [*self._waiting.values(), *(watch.due_s for watch in self._watches)]
+        until = min(deadlines, default=float("inf")) - time.monotonic()
         return max(0.0, min(until, _ORPHANS_LOOKED_FOR_EVERY_S if self._running else 60.0))
 
     def _answer(self) -> None:
@@ -119,6 +136,8 @@ class Keeper:
         for key in list(self._selector.get_map().values()):
             if key.data == "pytest ended":
                 close_quietly(key.fd)
+        for watch in self._watches:
+            watch.channel.close()
         self._selector.close()
         self._control.close()
         for pidfd in self._adopted.values():
@@ -161,6 +180,22 @@ class Keeper:
         close_quietly(self._adopted.pop(pid, -1))
         return {}
 
+    def _do_watch(self, pid: int, fd: int) -> dict[str, Any]:
+        """Watch a tree until the socket handed over closes; say there when nothing in it can move."""
+        watch = Watch(pid, self._directory, Channel(socket.socket(fileno=fd)))
+        self._selector.register(watch.channel, selectors.EVENT_READ, watch)
+        self._watches.append(watch)
+        return {}
+
+    def _do_examine(self, pid: int) -> dict[str, Any]:
+        """Tell what every thread of a tree does now; with proof, if there is one."""
+        return {"state": examine(pid, self._directory)}
+
+    def _end_watch(self, watch: Watch) -> None:
+        self._selector.unregister(watch.channel)
+        self._watches.remove(watch)
+        watch.channel.close()
+
     def _answer_waiting(self) -> None:
         for pid, deadline in list(self._waiting.items()):
             if pid in self._statuses or pid not in self._running or time.monotonic() > deadline:
@@ -198,7 +233,7 @@ def main(control_fd: int, pytest_pid: int, directory: str) -> None:
         importlib.import_module(module)
     control = Channel(socket.socket(fileno=control_fd))
     keeper = Keeper(control, pytest_pid, directory)
-    control.send("ready", {"version": sys.version})
+    control.send("ready", {"version": sys.version, "cannot_watch": procfs.missing()})
     try:
         keeper.serve()
     finally:

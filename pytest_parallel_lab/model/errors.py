@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_parallel_lab.model.outcome import Outcome
+    from pytest_parallel_lab.model.verdict import ProcessReport, Verdict
+    from pytest_parallel_lab.model.wait_for import Wait
 
 
 class ParallelError(Exception):
@@ -69,6 +71,41 @@ class WorkerDied(ParallelError):
     def __init__(self, text: str, outcome: Outcome) -> None:
         super().__init__(text)
         self.outcome = outcome
+
+
+class Stuck(ParallelError):
+    """A run did not come to its end: a Deadlock where that is proved, else a TimedOut.
+
+    Attributes:
+        verdict: all that is known; ``verdict.full()`` is the whole report.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.short())
+        self.verdict = verdict
+
+    @property
+    def cycle(self) -> tuple[Wait, ...]:
+        """The cycle of waits; empty where none was found, as when nobody is left who could end a wait."""
+        return self.verdict.cycle
+
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        """What every thread of the user's code waits for."""
+        return self.verdict.waits
+
+    @property
+    def processes(self) -> tuple[ProcessReport, ...]:
+        """Every process of the run, with its threads and their stacks, or how it ended."""
+        return self.verdict.processes
+
+
+class Deadlock(Stuck):
+    """It is proved that nothing in a run can move any more."""
+
+
+class TimedOut(Stuck):
+    """The limit passed; whether the run would have come to its end is not known."""
 
 
 for _error in list(globals().values()):

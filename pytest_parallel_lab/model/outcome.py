@@ -6,7 +6,8 @@ import signal
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from pytest_parallel_lab.model.errors import WorkerDied, WorkerRaised
+from pytest_parallel_lab.model.errors import Deadlock, TimedOut, WorkerDied, WorkerRaised
+from pytest_parallel_lab.model.verdict import Verdict, how_it_ended
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,7 @@ class Died:
     @property
     def reason(self) -> str:
         """How the process ended, in words."""
-        if self.status is None:
-            return "died (exit status unknown)"
-        if self.status >= 0:
-            return f"exited with code {self.status}"
-        return f"was killed by {_signal_name(-self.status)}"
+        return "died (exit status unknown)" if self.status is None else how_it_ended(self.status)
 
 
 @dataclass(frozen=True)
@@ -101,6 +98,7 @@ class Outcome:
         reports: one per process that took part; the first one's value is the result.
         facts: what else is known, such as BLAS threads per worker.
         shared_memory: how full it was where the run did not go well, with what to do about it.
+        verdict: why the run did not come to its end, where it is a deadlock or a time-out.
     """
 
     backend: str
@@ -108,6 +106,7 @@ class Outcome:
     reports: tuple[WorkerReport, ...]
     facts: dict[str, Any] = field(default_factory=dict)
     shared_memory: str = ""
+    verdict: Verdict | None = None
 
     @property
     def elapsed_s(self) -> float:
@@ -123,11 +122,15 @@ class Outcome:
         """One value per worker that returns one.
 
         Raises:
+            Deadlock: it is proved that nothing in the run can move any more.
+            TimedOut: the limit passed.
             WorkerDied: a process ended in the middle of the run.
             WorkerRaised: a worker raised something that cannot travel between processes.
             BaseException: what the first worker to fail raised, with a WorkerRaised as its cause.
         """
         __tracebackhide__ = True
+        if self.verdict is not None:
+            raise (Deadlock if self.verdict.proved else TimedOut)(self.verdict)
         raised = [r.fate for r in self.reports if isinstance(r.fate, Raised)]
         died = any(isinstance(r.fate, Died) for r in self.reports)
         if raised and not died:
@@ -170,10 +173,3 @@ def _short(fate: Fate) -> str:
     if isinstance(fate, Died):
         return f"{fate.reason} in the middle of the run"
     return "had not finished" if isinstance(fate, Unfinished) else "returned"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"signal {number} ({signal.Signals(number).name})"
-    except ValueError:
-        return f"signal {number}"

@@ -10,6 +10,7 @@ from pytest_parallel_lab.model.errors import BadSetting
 
 BUILTIN_BACKENDS = ("serial", "threads", "processes", "executor", "ipyparallel", "mpi")
 START_METHODS = ("fork", "spawn", "forkserver")
+MPI_STRICTNESS = ("sends", "collectives")
 DEFAULT_MPIEXEC = "mpiexec -n {ranks}"
 DEFAULT_ENGINES = "local"
 
@@ -23,12 +24,17 @@ class Settings:
         mpiexec: the command that starts ranks, with ``{ranks}`` where their number goes.
         engines: ipyparallel's name for the launcher of engines, such as ``local`` or ``mpi``.
         start_limit_s: seconds that workers may take to come up.
+        mpi_strict: what an MPI library may do and most do not: ``sends`` wait for their receivers,
+            rooted ``collectives`` for all ranks.
+        traces: have the workers note who takes which lock where, for ``supervised``.
     """
 
     start_method: str | None = None
     mpiexec: str = DEFAULT_MPIEXEC
     engines: str = DEFAULT_ENGINES
     start_limit_s: float = 60.0
+    mpi_strict: tuple[str, ...] = ()
+    traces: bool = False
 
     @property
     def start_method_in_force(self) -> str:

@@ -9,15 +9,19 @@ import sys
 from typing import Any
 
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
+from pytest_parallel_lab.backends.limit import LimitPassed
 from pytest_parallel_lab.backends.mpi.launch import Launch, find_launcher
+from pytest_parallel_lab.backends.mpi.watch import RankWatch
 from pytest_parallel_lab.backends.remote_pool import RemotePool
 from pytest_parallel_lab.keeper import memory
+from pytest_parallel_lab.keeper.ask import stacks as stacks_of
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
 from pytest_parallel_lab.keeper.client import KeeperClient, python_command
 from pytest_parallel_lab.keeper.output import OutputReader
 from pytest_parallel_lab.model.errors import StartFailed
-from pytest_parallel_lab.model.outcome import Died, Fate, Outcome, Unfinished, Worker, WorkerReport
+from pytest_parallel_lab.model.outcome import Died, Fate, Outcome, Raised, Unfinished, Worker, WorkerReport
 from pytest_parallel_lab.model.settings import Settings
+from pytest_parallel_lab.model.verdict import Verdict
 
 _RAISE_GRACE_S = 0.1  # what the others get to come to their own end once a rank has raised
 _DEATH_GRACE_S = 0.2
@@ -44,9 +48,12 @@ class RankGroup:
         self._launch = Launch(keeper, settings, ranks, python_command("pytest_parallel_lab.backends.mpi.rank"))
         self._ranks: dict[int, tuple[Worker, Channel]] = {}
         self._guards: dict[int, Channel] = {}  # by the pid they guard
+        self._reporters: dict[int, Channel] = {}
         self.library = ""
         try:
-            self._launch.accept(self._take, lambda: len(self._ranks) == ranks == len(self._guards))
+            self._launch.accept(
+                self._take, lambda: len(self._ranks) == ranks == len(self._guards) == len(self._reporters)
+            )
             self._members = [self._ranks[i][0] for i in range(ranks)]
             self._channels = [self._ranks[i][1] for i in range(ranks)]
             self._guard_channels = [self._guards[w.pid] for w in self._members]
@@ -63,6 +70,9 @@ class RankGroup:
         if message.kind == "guard":
             self._guards[body["pid"]] = channel
             return
+        if message.kind == "reporter":
+            self._reporters[body["rank"]] = channel
+            return
         self.library = body["library"]
         if body["size"] != self.workers:
             raise StartFailed(
@@ -74,12 +84,13 @@ class RankGroup:
         worker = Worker("rank", body["rank"], body["size"], body["pid"], body["host"])
         self._ranks[worker.index] = (worker, channel)
 
-    def run(self, call: Parcel) -> Outcome:
+    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None) -> Outcome:
         """Run the same call on every rank."""
         size = self.workers
         fates: dict[int, Fate] = {}
         deaths: dict[int, int | None] = {}
         facts: dict[str, Any] = {"mpi": self.library}
+        watch = self._watch()
 
         def note(index: int, message: Message | None) -> float | None:
             rank = index % size
@@ -102,21 +113,28 @@ class RankGroup:
         def all_told() -> bool:
             return len(fates) == size and not any(isinstance(f, Died) and f.status is None for f in fates.values())
 
+        limit = "" if limit_s is None else f"the run's limit of {limit_s:g} s has passed"
+        body = {"cwd": os.getcwd(), "timed": timed, "strict": self._settings.mpi_strict}
+        channels = [*self._channels, *self._guard_channels]
         try:
             for channel in self._channels:
                 with contextlib.suppress(ChannelClosed):  # gather finds it closed
-                    channel.send("run", {"cwd": os.getcwd()}, call)
-            gather([*self._channels, *self._guard_channels], note, done=all_told)
+                    channel.send("run", body, call)
+            gather(channels, note, done=all_told, limit_s=limit_s, watch=None if timed else watch)
+        except LimitPassed as passed:
+            limit = str(passed)
         except BaseException:  # interrupted: nobody will read what the ranks still send
             self._broken = True
             raise
-        outcome = self._outcome(fates, facts)
+        failed = any(isinstance(fate, (Died, Raised)) for fate in fates.values())
+        verdict = watch.judge(limit) if len(fates) < size and not failed else None
+        outcome = self._outcome(fates, facts, verdict)
         self._broken = self._broken or bool(deaths) or not outcome.intact
         return outcome
 
-    def _outcome(self, fates: dict[int, Fate], facts: dict[str, Any]) -> Outcome:
+    def _outcome(self, fates: dict[int, Fate], facts: dict[str, Any], verdict: Verdict | None) -> Outcome:
         late = [w.pid for w in self._members if w.index not in fates]
-        stacks = self._output.stacks(late) if late else {}
+        stacks = stacks_of(self._keeper.directory, late) if late else {}
         reports = tuple(
             WorkerReport(
                 worker,
@@ -126,7 +144,15 @@ class RankGroup:
             for worker in self._members
         )
         died = any(isinstance(fate, Died) for fate in fates.values())
-        return Outcome("mpi", self.workers, reports, facts, memory.space() if died else "")
+        return Outcome("mpi", self.workers, reports, facts, memory.space() if died else "", verdict)
+
+    def examine(self, limit: str) -> Verdict:
+        """What the ranks do now."""
+        return self._watch().judge(limit)
+
+    def _watch(self) -> RankWatch:
+        reporters = [self._reporters[i] for i in range(self.workers)]
+        return RankWatch(self._keeper.directory, self._members, reporters)
 
     def pool(self) -> RemotePool:
         """The ranks as an executor, one task at a time each."""

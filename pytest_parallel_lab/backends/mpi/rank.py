@@ -11,6 +11,8 @@ from typing import Any
 
 from pytest_parallel_lab.backends.mpi.guard import guard
 from pytest_parallel_lab.backends.mpi.launch import connect_back, forget_key
+from pytest_parallel_lab.backends.mpi.reporter import report
+from pytest_parallel_lab.backends.mpi.tracing import Tracer, Tracing
 from pytest_parallel_lab.keeper import output
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.keeper.host import Facts, bind_workers, call_packed, execute, load_call, report_raised
@@ -20,14 +22,17 @@ from pytest_parallel_lab.keeper.shipping import pack_value
 class Rank:
     """One rank of a group; gives every test a fresh communicator."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, reporter: Channel) -> None:
         from mpi4py import MPI
 
         self._channel = channel
+        self._world = MPI.COMM_WORLD
+        self._tracer = Tracer(MPI.COMM_WORLD.rank)
+        self._tracing = Tracing(MPI, self._tracer)
         self._facts = Facts()
         self._mpi = MPI
         self._control = MPI.COMM_WORLD.Dup()  # ours alone: never dirty
-        self._comm = MPI.COMM_WORLD.Dup()
+        self._use(MPI.COMM_WORLD.Dup())
         channel.send(
             "rank",
             {
@@ -38,6 +43,14 @@ class Rank:
                 "library": " ".join(MPI.Get_library_version().splitlines()[0].strip("\0").split()),
             },
         )
+        reporter.send("reporter", {"rank": MPI.COMM_WORLD.rank})
+        report(reporter, self._tracer)
+        self._tracing.install()
+
+    def _use(self, comm: Any) -> None:
+        """Take a fresh communicator for the next test."""
+        self._comm = comm
+        self._traced = self._tracing.communicator(comm, "comm")
 
     def serve(self) -> None:
         """Serve messages until the channel closes, then leave MPI with all others."""
@@ -62,9 +75,17 @@ class Rank:
             assert message.parcel is not None
             function, args, kwargs = load_call(message.parcel)
             kwargs = bind_workers(function, kwargs, self._comm.size)
-            return functools.partial(function, self._comm, *args, **kwargs)
+            comm = self._comm if message.body["timed"] else self._traced
+            return functools.partial(function, comm, *args, **kwargs)
 
+        strict = message.body["strict"]
+        self._tracer.synchronous_sends = "sends" in strict
+        self._tracer.synchronised_collectives = "collectives" in strict
+        self._tracer.on = not message.body["timed"]
+        self._tracer.reset()
         execute(self._channel, load, facts=self._facts, start_together=self._control.Barrier)
+        self._tracer.finished = True
+        self._tracer.on = self._tracer.synchronous_sends = self._tracer.synchronised_collectives = False
 
     def _on_task(self, message: Message) -> None:
         body = {"id": message.body["id"]}
@@ -80,7 +101,7 @@ class Rank:
         if clean:
             if self._comm != self._mpi.COMM_NULL:
                 self._comm.Free()
-            self._comm = self._control.Dup()
+            self._use(self._control.Dup())
         self._channel.send("cleaned", {"problem": found, "clean": clean})
 
     def _left_over(self, token: bytes) -> tuple[str | None, bool]:
@@ -93,7 +114,7 @@ class Rank:
             What this rank found, and whether all is clean as far as it knows.
         """
         self._control.Barrier()  # what was sent before it has arrived by now
-        used = [("the test's communicator", self._comm), ("MPI.COMM_WORLD", self._mpi.COMM_WORLD)]
+        used = [("the test's communicator", self._comm), ("MPI.COMM_WORLD", self._world)]
         used = [(name, comm) for name, comm in used if comm != self._mpi.COMM_NULL]
         found = next((text for name, comm in used if (text := self._pending(name, comm))), None)
         dirty = bytearray([found is not None])
@@ -137,6 +158,6 @@ def main() -> None:
 
 
 def _be_rank() -> None:
-    channel = connect_back()
+    channel, reporter = connect_back(), connect_back()
     forget_key()
-    Rank(channel).serve()
+    Rank(channel, reporter).serve()

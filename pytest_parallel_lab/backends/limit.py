@@ -1,0 +1,72 @@
+"""The limit that something outside, such as pytest-timeout, sets to a run that pytest waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+
+class LimitPassed(BaseException):
+    """The limit has passed; raised wherever the main thread is. No ``except Exception`` stops it."""
+
+
+class Limit:
+    """Wakes the main thread out of a wait for workers, from any other thread."""
+
+    def __init__(self, text: str) -> None:
+        """Make a limit that has not passed.
+
+        Args:
+            text: the limit in words, for the report.
+        """
+        self.text = text
+        self.waited_on = False
+        self._r, self._w = socket.socketpair()
+
+    def fileno(self) -> int:
+        """For select: readable once the limit has passed."""
+        return self._r.fileno()
+
+    def let_pass(self) -> None:
+        """Wake who waits."""
+        with contextlib.suppress(OSError):
+            self._w.send(b"x")
+
+    def close(self) -> None:
+        """Free its sockets."""
+        self._r.close()
+        self._w.close()
+
+
+_limits: list[Limit] = []
+
+
+def current() -> Limit | None:
+    """The limit in force, if any."""
+    return _limits[-1] if _limits else None
+
+
+@contextlib.contextmanager
+def waited_on(limit: Limit | None) -> Iterator[None]:
+    """Mark that the main thread waits where a limit can wake it."""
+    if limit is None:
+        yield
+        return
+    limit.waited_on = True
+    try:
+        yield
+    finally:
+        limit.waited_on = False
+
+
+def enter(limit: Limit) -> None:
+    """Put a limit in force."""
+    _limits.append(limit)
+
+
+def leave(limit: Limit) -> None:
+    """Take it away, and whatever was put in force after it."""
+    if limit in _limits:
+        del _limits[_limits.index(limit) :]
+        limit.close()

@@ -1,0 +1,29 @@
+"""What those inside a run and those who watch it from outside have agreed on."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+# A real-time signal: programs under test use SIGUSR1 and SIGUSR2 themselves.
+SIGNAL: int = getattr(signal, "SIGRTMAX", signal.SIGUSR1 + 2) - 2
+
+
+def told_path(directory: str, pid: int) -> str:
+    """Where a process writes, when asked, what its threads wait for and hold."""
+    return os.path.join(directory, f"{pid}.told")
+
+
+def stack_path(directory: str, pid: int) -> str:
+    """Where faulthandler writes the stacks of a process, and of those it has forked."""
+    return os.path.join(directory, f"{pid}.stack")
+
+
+def timer_note(directory: str, pid: int) -> str:
+    """A file whose presence says that a process has set an interval timer: the kernel does not tell."""
+    return os.path.join(directory, f"{pid}.timer")
+
+
+def order_path(directory: str, pid: int) -> str:
+    """Where a process notes in what order it takes locks, and what orders its threads."""
+    return os.path.join(directory, f"{pid}.order")

@@ -1,0 +1,65 @@
+"""Where the user's code is: frames without those of the standard library and of our own."""
+
+from __future__ import annotations
+
+import itertools
+import sysconfig
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+
+_LIBRARY = tuple({sysconfig.get_paths()["stdlib"], str(Path(threading.__file__).parent)})
+_PACKAGE = str(Path(__file__).resolve().parents[2])
+_is_library: dict[CodeType, bool] = {}
+
+Site = tuple[str, int, str]  # path, line, function
+
+
+def site(frame: FrameType) -> Site:
+    """Where a frame is."""
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+
+
+def users_site(frame: FrameType | None) -> Site | None:
+    """The innermost place in the user's code, from a frame outwards."""
+    while frame is not None and is_library(frame.f_code):
+        frame = frame.f_back
+    return site(frame) if frame is not None else None
+
+
+def made_at(frame: FrameType | None) -> tuple[str, int, str, int] | None:
+    """As ``users_site``, with the column of the call where Python knows it (from 3.11): its line may make several."""
+    while frame is not None and is_library(frame.f_code):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    column = 0
+    if hasattr(frame.f_code, "co_positions"):
+        position = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
+        column = (position[2] if position else None) or 0
+    return (*site(frame), column)
+
+
+def is_library(code: CodeType) -> bool:
+    """Whether code belongs to the standard library or to this package; site-packages are the user's."""
+    known = _is_library.get(code)
+    if known is None:
+        path = code.co_filename
+        known = path.startswith(("<frozen", "<string>", _PACKAGE)) or (
+            path.startswith(_LIBRARY) and "site-packages" not in path
+        )
+        _is_library[code] = known
+    return known
+
+
+def outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    """A frame, its caller, and so on."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def is_ours(frame: FrameType) -> bool:
+    """Whether a frame is of this package."""
+    return frame.f_code.co_filename.startswith(_PACKAGE)

@@ -1,0 +1,95 @@
+"""What the line that a frame is in calls, as its author wrote it."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import linecache
+import sys
+from types import FrameType, ModuleType
+from typing import Any
+
+_STANDARD = frozenset(sys.stdlib_module_names)
+_PACKAGE = __name__.partition(".")[0]
+_PREFIXES = ("ForkServer", "Fork", "Spawn", "Base", "Traced")
+_trees: dict[str, ast.Module | None] = {}
+
+
+def called(frame: FrameType, otherwise: str) -> str:
+    """The call that a frame is in: ``Queue.get`` or ``os.read`` where its object is known.
+
+    Args:
+        frame: of the user's code.
+        otherwise: what to say where it is not known, as in a ``with`` statement; where that is
+            empty, the call as it is written.
+    """
+    node = _call_at(frame)
+    if node is None:
+        return otherwise
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        owner = _value(function.value, frame)
+        if owner is not None:
+            return f"{name_of_owner(owner)}.{function.attr}"
+    return otherwise or ast.unparse(function)
+
+
+def name_of_owner(owner: Any) -> str:
+    """What users call the type of an object: the standard library's class that it is, or derives from."""
+    if isinstance(owner, ModuleType):
+        return owner.__name__
+    token = getattr(type(owner), "_callmethod", None) and getattr(owner, "_token", None)
+    if token is not None:  # a manager's proxy
+        return str(token.typeid)
+    for cls in type(owner).__mro__:
+        if cls.__module__.partition(".")[0] in _STANDARD or cls.__module__.startswith(_PACKAGE):
+            return _plain(cls.__name__) if cls is not object else type(owner).__name__
+    return type(owner).__name__
+
+
+def _plain(name: str) -> str:
+    name = name.lstrip("_")
+    for prefix in _PREFIXES:
+        if name.startswith(prefix) and name != prefix:
+            name = name.removeprefix(prefix)
+    return name
+
+
+def _call_at(frame: FrameType) -> ast.Call | None:
+    tree = _tree(frame.f_code.co_filename)
+    if tree is None:
+        return None
+    position = None
+    if hasattr(frame.f_code, "co_positions"):
+        position = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.Call, ast.Await)):
+            continue
+        if position is not None:
+            if position != (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset):
+                continue
+        elif not node.lineno <= frame.f_lineno <= (node.end_lineno or node.lineno):
+            continue
+        found = node.value if isinstance(node, ast.Await) else node
+        if isinstance(found, ast.Call):
+            return found
+    return None
+
+
+def _tree(path: str) -> ast.Module | None:
+    if path not in _trees:
+        try:
+            _trees[path] = ast.parse("".join(linecache.getlines(path)))
+        except SyntaxError:
+            _trees[path] = None
+    return _trees[path]
+
+
+def _value(node: ast.expr, frame: FrameType) -> Any:
+    """The value of a name or of attributes of one; only as far as looking runs no code of the user's."""
+    if isinstance(node, ast.Name):
+        return frame.f_locals.get(node.id, frame.f_globals.get(node.id))
+    if isinstance(node, ast.Attribute):
+        owner = _value(node.value, frame)
+        return getattr(owner, "__dict__", {}).get(node.attr) if owner is not None else None
+    return None

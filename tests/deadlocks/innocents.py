@@ -1,0 +1,342 @@
+"""Programs that look stuck while somebody sleeps or computes, and then end."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from multiprocessing.synchronize import Event as ProcessEvent
+from multiprocessing.synchronize import Lock as ProcessLock
+from typing import Any
+
+from tests.deadlocks.corpus import FORK, SPAWN, innocent, run_all
+
+LONG = 1.5
+
+
+def nap(seconds: float = LONG) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def nap_then(function: Callable[..., Any], *arguments: Any) -> None:
+    time.sleep(LONG)
+    function(*arguments)
+
+
+def busy(call: Callable[[int], Any], size: int) -> int:
+    """Call once with a size for which one call takes here about as much time of the processor as LONG."""
+    begun = time.thread_time()
+    for _ in range(3):
+        call(size)
+    size = int(size * 3 * LONG / (time.thread_time() - begun))
+    call(size)
+    return size
+
+
+# Sleep
+
+
+@innocent
+def main_sleeps() -> float:
+    """The main thread sleeps."""
+    return nap()
+
+
+@innocent
+def child_sleeps() -> str:
+    """The parent joins a child that sleeps."""
+    return run_all(FORK.Process(target=nap))
+
+
+@innocent
+def spawned_child_sleeps() -> str:
+    """The parent joins a spawned child that sleeps."""
+    return run_all(SPAWN.Process(target=nap))
+
+
+@innocent
+def forked_child_sleeps() -> int:
+    """The parent waits by os.waitpid for a child that sleeps."""
+    child = os.fork()
+    if not child:
+        nap()
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+@innocent
+def thread_sleeps() -> str:
+    """The main thread joins a thread that sleeps."""
+    return run_all(threading.Thread(target=nap))
+
+
+@innocent
+def task_of_a_pool_sleeps() -> float:
+    """The only task of a pool sleeps, and all other workers are idle."""
+    with FORK.Pool(3) as pool:
+        return pool.apply(nap)
+
+
+@innocent
+def task_of_an_executor_sleeps() -> float:
+    """The task of an executor sleeps."""
+    with ThreadPoolExecutor() as executor:
+        return executor.submit(nap).result()
+
+
+def nap_in_a_pool(_: int) -> float:
+    with ThreadPool(2) as pool:
+        return sum(pool.map(nap, [LONG, LONG]))
+
+
+@innocent
+def pools_in_a_pool_sleep() -> float:
+    """The tasks of a pool wait for pools of their own, whose tasks sleep."""
+    with FORK.Pool(2) as pool:
+        return sum(pool.map(nap_in_a_pool, range(2)))
+
+
+@innocent
+def client_of_a_manager_sleeps() -> str:
+    """The parent waits for the manager's event; the child sleeps before it sets it."""
+    with FORK.Manager() as manager:
+        ready = manager.Event()
+        child = FORK.Process(target=nap_then, args=(ready.set,))
+        child.start()
+        ready.wait()
+        child.join()
+        return "done"
+
+
+@innocent
+def other_program_sleeps() -> int:
+    """The parent waits for another program that sleeps."""
+    return subprocess.run(["sleep", str(LONG)], check=True).returncode
+
+
+@innocent
+def other_program_sleeps_before_it_prints() -> bytes:
+    """The parent reads the output of a shell that sleeps first."""
+    return subprocess.check_output(["sh", "-c", f"sleep {LONG}; echo x"])
+
+
+# Computing
+
+
+@innocent
+def long_call_in_c() -> int:
+    """One call into C computes, with the interpreter's lock held."""
+    return busy(lambda size: sum(range(size)), 1_000_000)
+
+
+@innocent
+def long_call_without_the_interpreter() -> int:
+    """One call into C computes, with the interpreter's lock released."""
+    return busy(lambda size: hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", size), 20_000)
+
+
+@innocent
+def child_computes() -> str:
+    """The parent joins a child that compresses."""
+    return run_all(FORK.Process(target=busy, args=(compress, 1_000_000)))
+
+
+def compress(size: int) -> bytes:
+    return zlib.compress(os.urandom(size), 9)
+
+
+@innocent
+def thread_computes() -> str:
+    """The main thread joins a thread that computes."""
+    return run_all(threading.Thread(target=busy, args=(count, 1_000_000)))
+
+
+def count(size: int) -> int:
+    return sum(1 for _ in range(size))
+
+
+@innocent
+def other_program_computes() -> int:
+    """The parent waits for a Python program that computes."""
+    code = f"import time; end = time.monotonic() + {LONG}\nwhile time.monotonic() < end: pass"
+    return subprocess.run([sys.executable, "-c", code], check=True).returncode
+
+
+# A lock whose holder is slow, or changes
+
+
+def nap_with(lock: ProcessLock, held: ProcessEvent) -> None:
+    with lock:
+        held.set()
+        nap()
+
+
+@innocent
+def holder_of_the_lock_sleeps() -> str:
+    """The parent waits for a lock whose holder sleeps."""
+    lock, held = FORK.Lock(), FORK.Event()
+    holder = FORK.Process(target=nap_with, args=(lock, held))
+    holder.start()
+    held.wait()
+    with lock:
+        holder.join()
+    return "done"
+
+
+@innocent
+def lock_released_by_another_thread() -> str:
+    """The main thread waits for the lock which it took itself; another thread releases it."""
+    lock = threading.Lock()
+    lock.acquire()
+    helper = threading.Thread(target=nap_then, args=(lock.release,))
+    helper.start()
+    lock.acquire()
+    helper.join()
+    return "done"
+
+
+@innocent
+def lock_released_by_another_process() -> str:
+    """The parent waits for the lock which it took itself; a child releases it."""
+    lock = FORK.Lock()
+    lock.acquire()
+    helper = FORK.Process(target=nap_then, args=(lock.release,))
+    helper.start()
+    lock.acquire()
+    helper.join()
+    return "done"
+
+
+@innocent
+def holder_of_a_file_lock_sleeps() -> str:
+    """The parent waits for the lock of a file which a child holds."""
+    with tempfile.NamedTemporaryFile() as file:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            with open(file.name) as again:
+                fcntl.flock(again, fcntl.LOCK_EX)
+                os.write(writer, b"!")
+                nap()
+            os._exit(0)
+        os.read(reader, 1)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.waitpid(child, 0)
+    return "done"
+
+
+def try_both(first: ProcessLock, second: ProcessLock, met: threading.Barrier, patience: float) -> None:
+    with first:
+        met.wait()
+        if second.acquire(timeout=patience):
+            second.release()
+
+
+@innocent
+def opposite_orders_with_patience() -> str:
+    """Two processes take two locks in opposite orders, but one of them gives up."""
+    a, b, met = FORK.Lock(), FORK.Lock(), FORK.Barrier(2)
+    one = FORK.Process(target=try_both, args=(a, b, met, LONG))
+    return run_all(one, FORK.Process(target=try_both, args=(b, a, met, 60)))
+
+
+@innocent
+def event_set_by_a_slow_child() -> str:
+    """Two processes wait for an event which a third sets after a while."""
+    go = FORK.Event()
+    setter = FORK.Process(target=nap_then, args=(go.set,))
+    return run_all(FORK.Process(target=go.wait), FORK.Process(target=go.wait), setter)
+
+
+@innocent
+def barrier_with_a_late_comer() -> str:
+    """Two threads wait at a barrier for a third that comes late."""
+    barrier = threading.Barrier(3)
+    waiters = [threading.Thread(target=barrier.wait) for _ in range(2)]
+    return run_all(*waiters, threading.Thread(target=nap_then, args=(barrier.wait,)))
+
+
+@innocent
+def queue_fed_late() -> str:
+    """The parent waits for an item of a slow child."""
+    items: Any = FORK.Queue()
+    child = FORK.Process(target=nap_then, args=(items.put, "item"))
+    child.start()
+    item: str = items.get()
+    child.join()
+    return item
+
+
+# Polling
+
+
+@innocent
+def polling() -> int:
+    """The parent polls a number which a child sets after a while."""
+    number = FORK.Value("i", 0)
+    child = FORK.Process(target=nap_then, args=(set_to_seven, number))
+    child.start()
+    while not number.value:
+        time.sleep(0.05)
+    child.join()
+    return int(number.value)
+
+
+def set_to_seven(number: Any) -> None:
+    number.value = 7
+
+
+@innocent
+def waiting_in_short_steps() -> int:
+    """The main thread waits for a condition in short steps, then gives up."""
+    condition, end, steps = threading.Condition(), time.monotonic() + LONG, 0
+    while time.monotonic() < end:
+        with condition:
+            condition.wait(0.2)
+        steps += 1
+    return steps
+
+
+@innocent
+def asking_in_short_steps() -> int:
+    """The main thread asks an empty queue in short steps, then gives up."""
+    items: queue.Queue[int] = queue.Queue()
+    end, steps = time.monotonic() + LONG, 0
+    while time.monotonic() < end:
+        try:
+            return items.get(timeout=0.2)
+        except queue.Empty:
+            steps += 1
+    return steps
+
+
+# Stopped
+
+
+@innocent
+def child_stopped_for_a_while() -> str:
+    """The parent joins a child that is stopped until another one continues it."""
+    child = FORK.Process(target=stop_oneself)
+    child.start()
+    os.waitid(os.P_PID, child.pid or 0, os.WSTOPPED | os.WNOWAIT)
+    waker = FORK.Process(target=nap_then, args=(os.kill, child.pid, signal.SIGCONT))
+    waker.start()
+    child.join()
+    waker.join()
+    return "done"
+
+
+def stop_oneself() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)

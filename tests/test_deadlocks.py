@@ -1,0 +1,84 @@
+"""The corpus of deadlocks: every buggy program is proved and explained, no other is ever accused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from pytest_parallel_lab import Deadlock, Lab
+from pytest_parallel_lab.backends import supervision
+from tests.deadlocks import corpus
+from tests.deadlocks.corpus import Program
+
+BUGGY, FIXED, INNOCENT = corpus.load()
+LIMIT_S = 20.0
+AT_ONCE = 8  # on few cores: innocent programs are watched under load
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
+        yield made
+
+
+def verdict_on(lab: Lab, program: Program) -> str | None:
+    """The report on a program that was stopped; None where it came to its end."""
+    outcome = lab.supervise(program.function, limit_s=LIMIT_S)
+    if outcome.verdict is not None:
+        return outcome.verdict.full()
+    outcome.result()
+    return None
+
+
+def verdicts_on(lab: Lab, programs: list[Program]) -> dict[str, str]:
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        found = threads.map(lambda program: verdict_on(lab, program), programs)
+        return {program.id: text for program, text in zip(programs, found) if text is not None}
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(BUGGY) >= 30
+    assert len(INNOCENT) >= 20
+    assert all(program.fixed is not None for program in BUGGY)
+
+
+@pytest.mark.parametrize("program", BUGGY, ids=lambda program: program.id)
+def test_a_deadlock_is_proved_and_explained(program: Program, lab: Lab) -> None:
+    verdict = lab.supervise(program.function, limit_s=LIMIT_S).verdict
+    assert verdict is not None
+    assert verdict.proved, verdict.full()
+    assert [words for words in program.says if words not in verdict.full()] == [], verdict.full()
+    if program.cycle is not None:
+        assert len(verdict.cycle) == program.cycle, verdict.full()
+
+
+def test_no_mended_program_is_accused(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "LOOK_AFTER_S", 0.0)  # watched from its first moment to its last
+    assert verdicts_on(lab, FIXED) == {}
+
+
+def test_no_innocent_program_is_accused(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "LOOK_AFTER_S", 0.0)
+    assert verdicts_on(lab, INNOCENT) == {}
+
+
+def transfer_both_ways() -> None:
+    from tests.deadlocks import locks
+
+    locks.two_processes()
+
+
+def test_the_exception_carries_the_cycle_and_the_processes(supervised: Callable[..., Any]) -> None:
+    with pytest.raises(Deadlock) as caught:
+        supervised(transfer_both_ways)
+    assert len(caught.value.cycle) == 2
+    first, second = caught.value.cycle
+    assert (first.held_by, second.held_by) == (second.who, first.who)
+    assert first.at
+    assert first.taken_at
+    assert first.taken_at.line < first.at.line
+    assert [process.exit_status for process in caught.value.processes] == [None] * 3
+    assert all(process.threads[0].stack for process in caught.value.processes)

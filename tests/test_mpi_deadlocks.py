@@ -1,0 +1,69 @@
+"""Deadlocked MPI programs are proved and explained; those that only look stuck are left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from pytest_parallel_lab import Lab, Outcome
+from tests.deadlocks import mpi_programs
+from tests.deadlocks.mpi_programs import MpiProgram
+
+LIMIT_S = 20.0
+STRICT = {"": (), "synchronous_sends": ("sends",), "synchronised_collectives": ("collectives",)}
+
+
+@pytest.fixture(scope="module")
+def labs() -> Iterator[dict[str, Lab]]:
+    """A lab for each strictness, its ranks warm from test to test."""
+    made = {needs: Lab() for needs in STRICT}
+    for needs, lab in made.items():
+        lab.settings = replace(lab.settings, mpi_strict=STRICT[needs])
+    yield made
+    for lab in made.values():
+        lab.close()
+
+
+def name(value: object) -> str:
+    return getattr(value, "function", value).__name__  # type: ignore[attr-defined]
+
+
+def run(lab: Lab, function: object, ranks: int) -> Outcome:
+    if reason := lab.missing("mpi"):
+        pytest.skip(reason)
+    lease = lab.lease("mpi", ranks)
+    try:
+        return lease.run(function)  # type: ignore[arg-type]
+    finally:
+        lease.end()
+
+
+@pytest.mark.timeout(LIMIT_S)
+@pytest.mark.parametrize("program", mpi_programs.BUGGY, ids=name)
+def test_a_deadlock_is_proved_and_explained(program: MpiProgram, labs: dict[str, Lab]) -> None:
+    lab = labs[program.needs]
+    if reason := lab.missing("mpi"):
+        pytest.skip(reason)
+    verdict = lab.lease("mpi", program.ranks).run(program.function).verdict
+    assert verdict is not None
+    assert verdict.proved, verdict.full()
+    assert [words for words in program.says if words not in verdict.full()] == [], verdict.full()
+
+
+@pytest.mark.parametrize("program", mpi_programs.BUGGY, ids=name)
+def test_the_mended_program_is_left_alone(program: MpiProgram, labs: dict[str, Lab]) -> None:
+    for needs in {"", program.needs}:
+        run(labs[needs], program.fixed, program.ranks).values()
+
+
+@pytest.mark.parametrize("program", [p for p in mpi_programs.BUGGY if p.needs], ids=name)
+def test_what_only_works_by_chance_passes_where_chance_is_left(program: MpiProgram, labs: dict[str, Lab]) -> None:
+    run(labs[""], program.function, program.ranks).values()
+
+
+@pytest.mark.parametrize("needs", STRICT)
+@pytest.mark.parametrize(("function", "ranks"), mpi_programs.INNOCENT, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_only_looks_stuck_is_left_alone(function: object, ranks: int, needs: str, labs: dict[str, Lab]) -> None:
+    run(labs[needs], function, ranks).values()
