@@ -12,7 +12,12 @@ from tests.deadlocks import mpi_programs
 from tests.deadlocks.mpi_programs import MpiProgram
 
 LIMIT_S = 20.0
-STRICT = {"": (), "synchronous_sends": ("sends",), "synchronised_collectives": ("collectives",)}
+STRICT = {
+    "": (),
+    "synchronous_sends": ("sends",),
+    "synchronised_collectives": ("collectives",),
+    "both": ("sends", "collectives"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +31,8 @@ def labs() -> Iterator[dict[str, Lab]]:
         lab.close()
 
 
-def name(value: object) -> str:
-    return getattr(value, "function", value).__name__  # type: ignore[attr-defined]
+def name(program: MpiProgram) -> str:
+    return program.function.__name__
 
 
 def run(lab: Lab, function: object, ranks: int) -> Outcome:
@@ -43,10 +48,7 @@ def run(lab: Lab, function: object, ranks: int) -> Outcome:
 @pytest.mark.timeout(LIMIT_S)
 @pytest.mark.parametrize("program", mpi_programs.BUGGY, ids=name)
 def test_a_deadlock_is_proved_and_explained(program: MpiProgram, labs: dict[str, Lab]) -> None:
-    lab = labs[program.needs]
-    if reason := lab.missing("mpi"):
-        pytest.skip(reason)
-    verdict = lab.lease("mpi", program.ranks).run(program.function).verdict
+    verdict = run(labs[program.needs], program.function, program.ranks).verdict
     assert verdict is not None
     assert verdict.proved, verdict.full()
     assert [words for words in program.says if words not in verdict.full()] == [], verdict.full()
@@ -63,7 +65,7 @@ def test_what_only_works_by_chance_passes_where_chance_is_left(program: MpiProgr
     run(labs[""], program.function, program.ranks).values()
 
 
-@pytest.mark.parametrize("needs", STRICT)
+@pytest.mark.parametrize("needs", ["", "both"])
 @pytest.mark.parametrize(("function", "ranks"), mpi_programs.INNOCENT, ids=lambda value: getattr(value, "__name__", ""))
 def test_what_only_looks_stuck_is_left_alone(function: object, ranks: int, needs: str, labs: dict[str, Lab]) -> None:
     run(labs[needs], function, ranks).values()
