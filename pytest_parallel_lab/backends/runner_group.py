@@ -13,7 +13,7 @@ from pytest_parallel_lab.backends.limit import LimitPassed
 from pytest_parallel_lab.backends.remote_pool import RemotePool
 from pytest_parallel_lab.backends.supervision import Supervision
 from pytest_parallel_lab.keeper import memory
-from pytest_parallel_lab.keeper.ask import stacks
+from pytest_parallel_lab.keeper.ask import potential_deadlocks, stacks
 from pytest_parallel_lab.keeper.channel import ChannelClosed, Message, Parcel
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.keeper.host import Host
@@ -26,6 +26,7 @@ from pytest_parallel_lab.model.outcome import (
     Fate,
     Outcome,
     Raised,
+    Returned,
     Served,
     Unfinished,
     Worker,
@@ -48,6 +49,7 @@ class RunnerGroup:
         self._keeper = keeper
         self._channel, self.pid = keeper.fork()
         self._output = OutputReader(keeper.directory)
+        self._traces = settings.traces
         self._broken = False
         self._untold: str | None = None
         self._pool: RemotePool | None = None
@@ -147,7 +149,9 @@ class RunnerGroup:
         died = any(isinstance(fate, Died) for fate in fates.values())
         shared_memory = memory.space() if died else ""
         reports = tuple(self._reports(fates))
-        outcome = Outcome(self._backend, self.workers, reports, facts, shared_memory, verdict)
+        went_well = isinstance(fates[self.pid], Returned)
+        potential = potential_deadlocks(self._keeper.directory, self.pid) if self._traces and went_well else ()
+        outcome = Outcome(self._backend, self.workers, reports, facts, shared_memory, verdict, potential)
         self._broken = self._broken or not outcome.intact
         return outcome
 

@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pytest_parallel_lab.keeper.agent import contract
+from pytest_parallel_lab.model.lock_order import Potential, find_potential
 from pytest_parallel_lab.model.stacks import users_part
 from pytest_parallel_lab.model.told import Told, read_told
 from pytest_parallel_lab.model.waiting import ProcessState, TreeState
@@ -79,7 +81,10 @@ def _from_outside(process: ProcessState) -> str:
 
 def _names(data: Mapping[str, Any]) -> dict[str, str]:
     """What the source calls the locks that a process told of."""
-    locks = [*data["held"], *(thread["lock"] for thread in data["threads"] if thread.get("lock"))]
+    return _names_of([*data["held"], *(thread["lock"] for thread in data["threads"] if thread.get("lock"))])
+
+
+def _names_of(locks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {lock["key"]: name for lock in locks if lock.get("made") and (name := _assigned_to(*lock["made"]))}
 
 
@@ -111,6 +116,18 @@ def _assignments(tree: ast.AST, line: int) -> Iterator[tuple[ast.expr, ast.expr]
         if targets and node.lineno <= line <= (node.end_lineno or 0):  # type: ignore[attr-defined]
             for target in targets:
                 yield target, node.value  # type: ignore[attr-defined]
+
+
+def potential_deadlocks(directory: str, runner: int) -> tuple[Potential, ...]:
+    """What the notes of a traced run that went well say of others that may not."""
+    notes: list[dict[str, Any]] = []
+    for path in Path(contract.notes_directory(directory, runner)).glob("*.notes"):
+        for line in path.read_text().splitlines():
+            with contextlib.suppress(json.JSONDecodeError):  # killed in the middle of a line
+                notes.append(json.loads(line))
+    taken = [note for note in notes if note["kind"] == "takes"]
+    locks = [lock for note in taken for lock in (note["lock"], *(one["lock"] for one in note["held"]))]
+    return tuple(find_potential(notes, _names_of(locks)))
 
 
 def stacks(directory: str, pids: Iterable[int]) -> dict[int, str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pytest_parallel_lab.keeper.agent.contract import notes_directory
 from pytest_parallel_lab.keeper.agent.install import install
 
 _KEPT_BYTES = 1 << 16
@@ -23,13 +24,16 @@ def capture(directory: str, *, traces: bool = False) -> None:
 
     Args:
         directory: private to the session.
-        traces: also note who takes which lock where.
+        traces: also note who takes which lock where, and in what order.
     """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
     _redirect(directory)
-    install(directory, traces=traces)
+    notes = notes_directory(directory, os.getpid()) if traces else ""
+    if notes:
+        os.mkdir(notes)
+    install(directory, notes=notes)
     # Lines, so that a worker that dies has shown all it printed.
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115

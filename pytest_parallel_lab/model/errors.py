@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_parallel_lab.model.lock_order import Potential
     from pytest_parallel_lab.model.outcome import Outcome
     from pytest_parallel_lab.model.verdict import ProcessReport, Verdict
     from pytest_parallel_lab.model.wait_for import Wait
@@ -106,6 +107,18 @@ class Deadlock(Stuck):
 
 class TimedOut(Stuck):
     """The limit passed; whether the run would have come to its end is not known."""
+
+
+class PotentialDeadlock(ParallelError):
+    """A run went well, but its locks, queues or workers were used so that another run may hang.
+
+    Attributes:
+        found: what, each with who would wait for whom.
+    """
+
+    def __init__(self, found: tuple[Potential, ...]) -> None:
+        super().__init__("\n\n".join(f"potential deadlock: {one}" for one in found))
+        self.found = found
 
 
 for _error in list(globals().values()):

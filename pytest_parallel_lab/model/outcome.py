@@ -6,7 +6,8 @@ import signal
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from pytest_parallel_lab.model.errors import Deadlock, TimedOut, WorkerDied, WorkerRaised
+from pytest_parallel_lab.model.errors import Deadlock, PotentialDeadlock, TimedOut, WorkerDied, WorkerRaised
+from pytest_parallel_lab.model.lock_order import Potential
 from pytest_parallel_lab.model.verdict import Verdict, how_it_ended
 
 
@@ -99,6 +100,7 @@ class Outcome:
         facts: what else is known, such as BLAS threads per worker.
         shared_memory: how full it was where the run did not go well, with what to do about it.
         verdict: why the run did not come to its end, where it is a deadlock or a time-out.
+        potential: why another run may not, where this one was traced and went well.
     """
 
     backend: str
@@ -107,6 +109,7 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)
     shared_memory: str = ""
     verdict: Verdict | None = None
+    potential: tuple[Potential, ...] = ()
 
     @property
     def elapsed_s(self) -> float:
@@ -124,6 +127,7 @@ class Outcome:
         Raises:
             Deadlock: it is proved that nothing in the run can move any more.
             TimedOut: the limit passed.
+            PotentialDeadlock: all went well, but another run may hang.
             WorkerDied: a process ended in the middle of the run.
             WorkerRaised: a worker raised something that cannot travel between processes.
             BaseException: what the first worker to fail raised, with a WorkerRaised as its cause.
@@ -140,6 +144,8 @@ class Outcome:
             raise raised[0].exception from cause
         if died or not all(isinstance(r.fate, (Returned, Served)) for r in self.reports):
             raise WorkerDied(describe(self), self)
+        if self.potential:
+            raise PotentialDeadlock(self.potential)
         return [r.fate.value for r in self.reports if isinstance(r.fate, Returned)]
 
     def result(self) -> Any:

@@ -24,6 +24,6 @@ def timer_note(directory: str, pid: int) -> str:
     return os.path.join(directory, f"{pid}.timer")
 
 
-def order_path(directory: str, pid: int) -> str:
-    """Where a process notes in what order it takes locks, and what orders its threads."""
-    return os.path.join(directory, f"{pid}.order")
+def notes_directory(directory: str, pid: int) -> str:
+    """Where all processes of a traced run note what orders them; the pid is its runner's."""
+    return os.path.join(directory, f"notes-{pid}")

@@ -21,25 +21,30 @@ _stack_files: list[TextIO] = []  # faulthandler writes to the descriptor: keep i
 _installed: dict[str, Any] = {}
 
 
-def install(directory: str, *, traces: bool = False) -> None:
+def install(directory: str, *, notes: str = "", birth: str = "") -> None:
     """Have this process, and its children to come, tell their stacks and waits on our signal.
 
     Args:
         directory: where they are written.
-        traces: also note, from now on, who takes which lock where.
+        notes: a directory of the run's own; given it, locks know from now on who took them where, and
+            in what order is noted there.
+        birth: the token that the parent noted for this process.
     """
     _answer_signal(directory)
     if _installed.get("directory") == directory:
         return
-    _installed.update(directory=directory, traces=traces)
+    _installed.update(directory=directory, notes=notes)
     _note_timers(directory)
     _reach_spawned_children()
     _let_managers_wait()
     _remember_reaped()
-    if traces:
-        from pytest_parallel_lab.keeper.agent import locks
+    if notes:
+        from pytest_parallel_lab.keeper.agent import locks, syncs
+        from pytest_parallel_lab.keeper.agent.order import Notes
 
-        locks.trace(directory)
+        kept = _installed["keeps"] = Notes(notes, birth)
+        locks.trace(kept)
+        syncs.note_syncs(kept)
 
 
 def _answer_signal(directory: str) -> None:
@@ -73,7 +78,8 @@ class _Install:
     """Unpickles into a call of ``install`` in a child, wherever this package is."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
-        call = f"install({_installed['directory']!r}, traces={_installed['traces']!r})"
+        birth = _installed["keeps"].expect_child() if "keeps" in _installed else ""
+        call = f"install({_installed['directory']!r}, notes={_installed['notes']!r}, birth={birth!r})"
         return exec, (f"import sys; sys.path.append({_PACKAGE_PARENT!r}); from {__name__} import install; {call}",)
 
 

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_parallel_lab.keeper.agent import sites, tell
-from pytest_parallel_lab.keeper.agent.order import LockOrder
+from pytest_parallel_lab.keeper.agent.order import Notes
 
-_order: LockOrder
+_notes: Notes
 
 
-def trace(directory: str) -> None:
-    """Have all locks made from now on know their holders."""
-    global _order
-    _order = LockOrder(directory)
+def trace(notes: Notes) -> None:
+    """Have all locks made from now on know their holders, and note in what order they are taken."""
+    global _notes
+    _notes = notes
     _trace_managed_locks({threading.Lock: TracedLock, threading.RLock: TracedRLock})
     threading.Lock = TracedLock  # type: ignore[assignment]
     threading.RLock = TracedRLock  # type: ignore[assignment]
@@ -51,12 +51,12 @@ class _Noting:
         taken = sites.users_site(sys._getframe(2))
         self.holder = {"pid": os.getpid(), "tid": _thread.get_native_id(), "taken": taken}
         tell.held[id(self)] = self
-        _order.taken(self._parallel_lab_lock, id(self), taken, for_ever=for_ever)
+        _notes.taken(self._parallel_lab_lock, id(self), taken, for_ever=for_ever)
 
     def _given_back(self) -> None:
         self.holder = None
         tell.held.pop(id(self), None)
-        _order.released(id(self))
+        _notes.released(id(self))
 
 
 class TracedLock(_Noting):
@@ -168,7 +168,7 @@ def _trace_semaphores() -> None:
         site = sites.users_site(sys._getframe(2))
         self._parallel_lab_holder = {"pid": os.getpid(), "tid": _thread.get_native_id(), "taken": site}
         tell.held[id(self)] = _Held(self)
-        _order.taken(self._parallel_lab_lock, id(self), site, for_ever=for_ever)
+        _notes.taken(self._parallel_lab_lock, id(self), site, for_ever=for_ever)
 
     def acquire(self: Any, block: bool = True, timeout: float | None = None) -> bool:
         got: bool = self._semlock.acquire(block, timeout)
@@ -185,7 +185,7 @@ def _trace_semaphores() -> None:
         if type(self) is not locks[1] or self._semlock._count() == 1:
             self._parallel_lab_holder = None
             tell.held.pop(id(self), None)
-            _order.released(id(self))
+            _notes.released(id(self))
         self._semlock.release()
 
     def exit_(self: Any, *exception: object) -> None:
