@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from pytest_parallel_lab.backends.remote_pool import RemotePool
+from pytest_parallel_lab.backends.supervision import Supervision
 from pytest_parallel_lab.keeper.channel import Parcel
 from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.host import Host
-from pytest_parallel_lab.model.outcome import (
-    Outcome,
-)
+from pytest_parallel_lab.model.outcome import Outcome, Worker
 from pytest_parallel_lab.model.settings import Settings
 from pytest_parallel_lab.model.verdict import Verdict
 
@@ -96,4 +96,8 @@ class RunnerBackend:
         """Fork a runner and have it open its host."""
         from pytest_parallel_lab.backends.runner_group import RunnerGroup
 
-        return RunnerGroup(self.name, keeper, self.host(), workers, settings)
+        return RunnerGroup(self, keeper, workers, settings)
+
+    def watch(self, keeper: KeeperClient, root: int, members: Sequence[Worker], settings: Settings) -> Supervision:
+        """What looks after a run: by default, whether anything in the runner's tree can still move."""
+        return Supervision(keeper, root, members)

@@ -22,10 +22,14 @@ from typing import Any
 import psutil
 
 from pytest_parallel_lab.backends.base import RunnerBackend
+from pytest_parallel_lab.backends.mpi.engines import EngineWatch, trace_engine
 from pytest_parallel_lab.backends.mpi.launch import mpi_environment
+from pytest_parallel_lab.backends.supervision import Supervision
+from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.keeper.output import capture_engine
 from pytest_parallel_lab.model.errors import BadSetting
+from pytest_parallel_lab.model.outcome import Worker
 from pytest_parallel_lab.model.settings import Settings
 
 
@@ -82,6 +86,8 @@ class IpyparallelHost(Host):
         view = self._client[:]
         view.use_cloudpickle()
         view.apply_sync(capture_engine, directory)
+        if settings.engines == "mpi":
+            view.apply_sync(trace_engine, directory)
         self._engine_ids = dict(zip(view.targets, view.apply_sync(os.getpid)))
         ours = {p.pid: p for p in psutil.Process().children(recursive=True)}
         self._engines = {pid: ours[pid] for pid in self._engine_ids.values() if pid in ours}
@@ -194,3 +200,9 @@ class IpyparallelBackend(RunnerBackend):
     def host(self) -> Host:
         """Host of a cluster."""
         return IpyparallelHost()
+
+    def watch(self, keeper: KeeperClient, root: int, members: Sequence[Worker], settings: Settings) -> Supervision:
+        """Engines under MPI may wait for each other there."""
+        if settings.engines == "mpi":
+            return EngineWatch(keeper, root, members)
+        return super().watch(keeper, root, members, settings)

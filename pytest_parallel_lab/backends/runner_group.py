@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from concurrent.futures import BrokenExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
 from pytest_parallel_lab.backends.limit import LimitPassed
@@ -35,6 +35,9 @@ from pytest_parallel_lab.model.outcome import (
 from pytest_parallel_lab.model.settings import Settings
 from pytest_parallel_lab.model.verdict import Verdict
 
+if TYPE_CHECKING:
+    from pytest_parallel_lab.backends.base import RunnerBackend
+
 _DEATH_GRACE_S = 0.2  # what an implementation gets to deal with a dead worker itself
 _CLEAN_LIMIT_S = 5.0
 _STOP_LIMIT_S = 2.0
@@ -43,18 +46,22 @@ _STOP_LIMIT_S = 2.0
 class RunnerGroup:
     """One runner and the workers it owns."""
 
-    def __init__(self, backend: str, keeper: KeeperClient, host: Host, workers: int, settings: Settings) -> None:
+    def __init__(self, backend: RunnerBackend, keeper: KeeperClient, workers: int, settings: Settings) -> None:
         self.workers = workers
         self._backend = backend
+        self._settings = settings
+        host = backend.host()
         self._keeper = keeper
         self._channel, self.pid = keeper.fork()
         self._output = OutputReader(keeper.directory)
-        self._traces = settings.traces
         self._broken = False
         self._untold: str | None = None
+        self._members: list[Worker] = []
         self._pool: RemotePool | None = None
         try:
             self._members = self._open(host, settings)
+            if host.role == "engine":
+                keeper.cast(self.pid, [w.pid for w in self._members])
         except BaseException:
             self.close()
             raise
@@ -90,7 +97,7 @@ class RunnerGroup:
             why = f"they were not up after {settings.start_limit_s:g} s"
         printed = self._output.new_output(self.pid)
         raise StartFailed(
-            f"{self._backend}: {self.workers} workers could not be started: {why}"
+            f"{self._backend.name}: {self.workers} workers could not be started: {why}"
             + (f"\nThey printed:\n{printed}" if printed else "")
             + (f"\n{memory.space()}" if "No space left" in why else "")
         )
@@ -99,7 +106,7 @@ class RunnerGroup:
         """Carry out one packed call."""
         fates: dict[int, Fate] = {}
         facts: dict[str, Any] = {}
-        supervision = Supervision(self._keeper, self.pid)
+        supervision = self._watch()
 
         def note(index: int, message: Message | None) -> float | None:
             if index > 0:  # the watch
@@ -134,10 +141,12 @@ class RunnerGroup:
             limit = str(passed)
         except BaseException:  # interrupted: nobody will read what the runner still sends
             self._broken = True
+            supervision.stop()
             raise
+        try:
+            return self._outcome(fates, facts, supervision, limit)
         finally:
             supervision.stop()
-        return self._outcome(fates, facts, supervision, limit)
 
     def _outcome(self, fates: dict[int, Fate], facts: dict[str, Any], supervision: Supervision, limit: str) -> Outcome:
         verdict = None
@@ -150,8 +159,8 @@ class RunnerGroup:
         shared_memory = memory.space() if died else ""
         reports = tuple(self._reports(fates))
         went_well = isinstance(fates[self.pid], Returned)
-        potential = potential_deadlocks(self._keeper.directory, self.pid) if self._traces and went_well else ()
-        outcome = Outcome(self._backend, self.workers, reports, facts, shared_memory, verdict, potential)
+        potential = potential_deadlocks(self._keeper.directory, self.pid) if self._settings.traces and went_well else ()
+        outcome = Outcome(self._backend.name, self.workers, reports, facts, shared_memory, verdict, potential)
         self._broken = self._broken or not outcome.intact
         return outcome
 
@@ -164,13 +173,18 @@ class RunnerGroup:
             for worker in [runner, *members]
         ]
 
+    def _watch(self) -> Supervision:
+        return self._backend.watch(self._keeper, self.pid, self._members, self._settings)
+
     def examine(self, limit: str) -> Verdict:
         """What the runner's tree does now."""
-        return Supervision(self._keeper, self.pid).judge(limit)
+        return self._watch().judge(limit)
 
     def pool(self) -> RemotePool:
         """The workers as an executor."""
-        self._pool = RemotePool(self._backend, self.workers, [self._channel], tasks_at_once=None, members=self._members)
+        self._pool = RemotePool(
+            self._backend.name, self.workers, [self._channel], tasks_at_once=None, members=self._members
+        )
         return self._pool
 
     def printed(self) -> list[tuple[str, str]]:

@@ -89,6 +89,10 @@ class KeeperClient:
         """
         return self._ask_with_channel("watch", {"pid": pid})[0]
 
+    def cast(self, pid: int, engines: Sequence[int]) -> None:
+        """Say that a tree is a cluster, idle now, with these engines: all else in it only serves."""
+        self._ask("cast", {"pid": pid, "engines": list(engines)})
+
     def examine(self, pid: int) -> TreeState:
         """What every thread of a tree does now."""
         state: TreeState = self._ask("examine", {"pid": pid})["state"]

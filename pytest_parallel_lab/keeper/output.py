@@ -7,13 +7,15 @@ the worker is dead.
 from __future__ import annotations
 
 import contextlib
+import functools
+import mmap
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from pytest_parallel_lab.keeper.agent.contract import notes_directory
+from pytest_parallel_lab.keeper.agent.contract import busy_path, notes_directory
 from pytest_parallel_lab.keeper.agent.install import install
 
 _KEPT_BYTES = 1 << 16
@@ -46,6 +48,32 @@ def capture_engine(directory: str) -> None:
     streams: tuple[Any, Any] = (sys.stdout, sys.stderr)
     for stream, fd in zip(streams, (1, 2)):
         stream.echo = open(fd, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
+    _show_when_busy(directory)
+
+
+def _show_when_busy(directory: str) -> None:
+    """Have an engine keep a byte in a file that tells whether it has a task."""
+    from IPython import get_ipython
+
+    kernel: Any = get_ipython().kernel
+    with open(busy_path(directory, os.getpid()), "w+b") as file:
+        file.write(b"\0")
+        file.flush()
+        busy = mmap.mmap(file.fileno(), 1)
+
+    def showing(call: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(call)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            busy[0] = 1
+            try:
+                return call(*args, **kwargs)
+            finally:
+                busy[0] = 0
+
+        return run
+
+    kernel.do_apply = showing(kernel.do_apply)
+    kernel.shell.run_cell = showing(kernel.shell.run_cell)
 
 
 def _redirect(directory: str) -> None:

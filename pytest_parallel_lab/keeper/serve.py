@@ -25,7 +25,7 @@ from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, close_qui
 from pytest_parallel_lab.keeper.leftovers import remove_unmapped
 from pytest_parallel_lab.keeper.tree import become_subreaper, is_resource_tracker, kill_below, kill_tree
 from pytest_parallel_lab.keeper.watch import procfs
-from pytest_parallel_lab.keeper.watch.quiescence import examine
+from pytest_parallel_lab.keeper.watch.quiescence import Cast, cast_of, examine
 from pytest_parallel_lab.keeper.watch.watching import Watch
 
 # Imported before the first fork, so that every runner has them already.
@@ -53,6 +53,7 @@ class Keeper:
         self._adopted: dict[int, int] = {}  # pid -> pidfd
         self._launched_s: dict[int, float] = {}  # commands not yet tidied up after, by pid
         self._watches: list[Watch] = []
+        self._casts: dict[int, Cast] = {}
         self._selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
@@ -180,16 +181,21 @@ class Keeper:
         close_quietly(self._adopted.pop(pid, -1))
         return {}
 
+    def _do_cast(self, pid: int, engines: list[int]) -> dict[str, Any]:
+        """Remember who only serves in a cluster that is idle now."""
+        self._casts[pid] = cast_of(pid, engines)
+        return {}
+
     def _do_watch(self, pid: int, fd: int) -> dict[str, Any]:
         """Watch a tree until the socket handed over closes; say there when nothing in it can move."""
-        watch = Watch(pid, self._directory, Channel(socket.socket(fileno=fd)))
+        watch = Watch(pid, self._directory, Channel(socket.socket(fileno=fd)), self._casts.get(pid))
         self._selector.register(watch.channel, selectors.EVENT_READ, watch)
         self._watches.append(watch)
         return {}
 
     def _do_examine(self, pid: int) -> dict[str, Any]:
         """Tell what every thread of a tree does now; with proof, if there is one."""
-        return {"state": examine(pid, self._directory)}
+        return {"state": examine(pid, self._directory, self._casts.get(pid))}
 
     def _end_watch(self, watch: Watch) -> None:
         self._selector.unregister(watch.channel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_parallel_lab.model.told import Site, Told
 from pytest_parallel_lab.model.wait_for import Wait, WaitForGraph
@@ -110,15 +110,20 @@ class Verdict:
             yield f"  ... and {len(waits) - _SHOWN_WAITS} more (-v shows all)"
 
 
-def judge(state: TreeState, told: Mapping[int, Told], limit: str = "") -> Verdict:
+def judge(
+    state: TreeState, told: Mapping[int, Told], limit: str = "", names: Mapping[int, str] | None = None
+) -> Verdict:
     """Give the verdict on a tree.
 
     Args:
         state: what the kernel showed.
         told: what the processes told.
         limit: the limit that has passed, in words, where it is no proof that ended the run.
+        names: what processes are called, by pid, where it is not their number in the tree.
     """
-    graph = WaitForGraph(state, told)
+    # Processes whose threads were not looked at only carry messages for the others.
+    state = replace(state, processes=tuple(p for p in state.processes if p.threads or p.ended))
+    graph = WaitForGraph(state, told, names)
     threads = sum(len(p.threads) for p in state.processes)
     count = (
         f"{_number(len([p for p in state.processes if not p.ended]), 'process', 'es')}, {_number(threads, 'thread')}"

@@ -48,9 +48,15 @@ class Wait:
 class WaitForGraph:
     """The threads of a tree, each with those that it waits for."""
 
-    def __init__(self, state: TreeState, told: Mapping[int, Told]) -> None:
-        """Put together what the kernel saw and what the processes told."""
-        self._state = state
+    def __init__(self, state: TreeState, told: Mapping[int, Told], names: Mapping[int, str] | None = None) -> None:
+        """Put together what the kernel saw and what the processes told.
+
+        Args:
+            state: what the kernel saw.
+            told: what the processes told.
+            names: what processes are called, by pid, where it is not their number in the tree.
+        """
+        self._names = names or {}
         self._told = told
         self._processes = {p.pid: p for p in state.processes}
         self._threads = {(p.pid, t.tid): t for p in state.processes for t in p.threads}
@@ -73,6 +79,7 @@ class WaitForGraph:
         tasks = [
             Wait(f"task {task.name} of {self.label(pid)}", "", task.operation, task.at)
             for pid, told in self._told.items()
+            if not self.label(pid).startswith("engine")  # the tasks of its own event loop
             for task in told.tasks
         ]
         return (*threads, *tasks)
@@ -201,7 +208,7 @@ class WaitForGraph:
         if told is not None and wait.operation in _POLLS and self._told_of(node[0]).tasks:
             return "what its asyncio tasks await"
         if wait.operation == "futex":
-            return "what another thread has to do" if wait.key.startswith(str(node[0])) else "a semaphore"
+            return "another thread" if wait.key.startswith(str(node[0])) else "a semaphore"
         return wait.what
 
     def _exit_of(self, pid: int) -> str:
@@ -220,6 +227,8 @@ class WaitForGraph:
         return f"thread {name}" if alone else f"thread {name} of {self.label(pid)}"
 
     def _label(self, number: int, process: ProcessState) -> str:
+        if process.pid in self._names:
+            return self._names[process.pid]
         told = self._told.get(process.pid)
         name = told.name if told and told.name else process.command.split(" ")[0].rpartition("/")[2]
         if _TRACKER in process.command:

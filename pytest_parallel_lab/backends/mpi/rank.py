@@ -12,7 +12,8 @@ from typing import Any
 from pytest_parallel_lab.backends.mpi.guard import guard
 from pytest_parallel_lab.backends.mpi.launch import connect_back, forget_key
 from pytest_parallel_lab.backends.mpi.reporter import report
-from pytest_parallel_lab.backends.mpi.tracing import Tracer, Tracing
+from pytest_parallel_lab.backends.mpi.tracer import Tracer
+from pytest_parallel_lab.backends.mpi.tracing import Tracing
 from pytest_parallel_lab.keeper import output
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.keeper.host import Facts, bind_workers, call_packed, execute, load_call, report_raised
@@ -44,7 +45,7 @@ class Rank:
             },
         )
         reporter.send("reporter", {"rank": MPI.COMM_WORLD.rank})
-        report(reporter, self._tracer)
+        report(reporter, self._tracer.state)
         self._tracing.install()
 
     def _use(self, comm: Any) -> None:

@@ -24,6 +24,20 @@ def timer_note(directory: str, pid: int) -> str:
     return os.path.join(directory, f"{pid}.timer")
 
 
+def busy_path(directory: str, pid: int) -> str:
+    """A file of one byte, in the memory of an engine: whether it has a task."""
+    return os.path.join(directory, f"{pid}.busy")
+
+
+def is_busy(directory: str, pid: int) -> bool:
+    """Whether an engine has a task; one that does not say may have."""
+    try:
+        with open(busy_path(directory, pid), "rb") as file:
+            return file.read(1) != b"\0"
+    except OSError:
+        return True
+
+
 def notes_directory(directory: str, pid: int) -> str:
     """Where all processes of a traced run note what orders them; the pid is its runner's."""
     return os.path.join(directory, f"notes-{pid}")

@@ -60,6 +60,11 @@ def outwards(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+def is_installed(code: CodeType) -> bool:
+    """Whether code comes from an installed package, so most likely is not what is being tested."""
+    return "site-packages" in code.co_filename
+
+
 def is_ours(frame: FrameType) -> bool:
     """Whether a frame is of this package."""
     return frame.f_code.co_filename.startswith(_PACKAGE)

@@ -6,7 +6,7 @@ import ast
 import itertools
 import linecache
 import sys
-from types import FrameType, ModuleType
+from types import FrameType, MappingProxyType, ModuleType
 from typing import Any
 
 _STANDARD = frozenset(sys.stdlib_module_names)
@@ -91,5 +91,6 @@ def _value(node: ast.expr, frame: FrameType) -> Any:
         return frame.f_locals.get(node.id, frame.f_globals.get(node.id))
     if isinstance(node, ast.Attribute):
         owner = _value(node.value, frame)
-        return getattr(owner, "__dict__", {}).get(node.attr) if owner is not None else None
+        attributes = getattr(owner, "__dict__", None)
+        return attributes.get(node.attr) if isinstance(attributes, (dict, MappingProxyType)) else None
     return None

@@ -6,11 +6,13 @@ imports nothing and writes with plain system calls.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing.process
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -49,16 +51,20 @@ held: dict[Any, Any] = {}  # what traced locks are held, by their identity; fill
 
 
 def tell(directory: str, frame: FrameType | None) -> None:
-    """Write what this process knows of itself; from a signal handler, ``frame`` is where it came."""
-    told = _told(frame)
+    """Write what this process knows of itself; from a signal handler, ``frame`` is where it came.
+
+    Raises nothing: it would surface in the middle of the user's code.
+    """
     path = contract.told_path(directory, os.getpid())
     try:
+        told = _told(frame)
         fd = os.open(f"{path}.part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         os.write(fd, json.dumps(told).encode())
         os.close(fd)
         os.rename(f"{path}.part", path)
-    except OSError:
-        return  # the session's directory has gone
+    except Exception as error:
+        with contextlib.suppress(OSError), open(f"{path}.error", "w") as file:
+            traceback.print_exception(error, file=file)
 
 
 def _told(frame: FrameType | None) -> dict[str, Any]:
@@ -83,7 +89,9 @@ def _told(frame: FrameType | None) -> dict[str, Any]:
 
 def _thread(thread: threading.Thread, innermost: FrameType) -> dict[str, Any]:
     frames = [f for f in _within_start(innermost) if not _is_telling(f)]
-    users = next((i for i, f in enumerate(frames) if not sites.is_library(f.f_code)), None)
+    foreign = [i for i, f in enumerate(frames) if not sites.is_library(f.f_code)]
+    own = [i for i in foreign if not sites.is_installed(frames[i].f_code)]
+    users = next(iter(own or foreign), None)
     library = frames if users is None else frames[:users]
     told: dict[str, Any] = {
         # Under fork the main thread of the child is another one for the kernel.
@@ -115,7 +123,9 @@ def _within_start(innermost: FrameType) -> Iterator[FrameType]:
         name = frame.f_code.co_name
         if name in ("_bootstrap", "_bootstrap_inner") and sites.is_library(frame.f_code):
             return
-        if sites.is_ours(frame) and name == "execute":
+        if name == "execute" and sites.is_ours(frame):
+            return
+        if name == "do_apply" and sites.is_installed(frame.f_code):  # an engine begins a task
             return
         yield frame
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pytest_parallel_lab.keeper.agent import contract
 from pytest_parallel_lab.keeper.watch import procfs
@@ -19,26 +21,49 @@ from pytest_parallel_lab.keeper.watch.waits import Tree, may_last
 from pytest_parallel_lab.model.waiting import BLOCKED, ProcessState, ThreadState, TreeState
 
 _BETWEEN_LOOKS_S = 0.05
+_CLUSTER_SETTLES_S = 0.8
 _ENDED = "ZX"
 _Look = dict[tuple[int, int], ThreadSample]
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who in a tree is not to be judged as the user's: the threads and processes of ipyparallel.
+
+    Attributes:
+        servants: threads, by pid and tid, that only carry messages.
+        engines: processes whose main thread counts while it has a task.
+        settle_s: seconds in which a message on its way arrives: nothing may move for that long.
+    """
+
+    servants: frozenset[tuple[int, int]] = frozenset()
+    engines: frozenset[int] = frozenset()
+    settle_s: float = _BETWEEN_LOOKS_S
 
 
 class Prover:
     """Looks at one tree again and again, as cheaply as it can."""
 
-    def __init__(self, root: int, directory: str) -> None:
+    def __init__(self, root: int, directory: str, cast: Cast | None = None) -> None:
         """Take a tree to watch.
 
         Args:
             root: the pid at its top.
             directory: the session's, for what processes note there.
+            cast: who in it only serves others.
         """
         self._root = root
         self._directory = directory
+        self._cast = cast or Cast()
         self._witness: tuple[int, int] | None = None  # a thread that moved: as long as it does, no other matters
         self._witnessed: ThreadSample | None = None
         self._last: _Look = {}
         self._last_s = 0.0
+
+    @property
+    def settle_s(self) -> float:
+        """Seconds between the two looks of a proof."""
+        return self._cast.settle_s
 
     @property
     def suspects(self) -> bool:
@@ -83,6 +108,8 @@ class Prover:
                 if procfs.is_zombie(pid):
                     continue
                 for tid in procfs.threads_of(pid):
+                    if self._serves(pid, tid):
+                        continue
                     sample = procfs.sample(pid, tid)
                     if sample.state in _ENDED:  # the main thread has ended, others go on
                         continue
@@ -94,8 +121,20 @@ class Prover:
             return {}
         return look
 
+    def _serves(self, pid: int, tid: int) -> bool:
+        """Whether a thread only carries messages, or waits for tasks that others would have to send."""
+        if (pid, tid) in self._cast.servants:
+            return True
+        if not self._cast.engines:
+            return False
+        if pid in self._cast.engines and pid == tid:
+            return not contract.is_busy(self._directory, pid)
+        return procfs.read(f"/proc/{pid}/task/{tid}/comm").startswith("ZMQ")
+
     def _judge(self, look: _Look, watched_s: float) -> TreeState | None:
-        tree = Tree(procfs.tree(self._root), look, self._directory)
+        tree = Tree(procfs.tree(self._root), look, self._directory, self._cast.engines)
+        if self._cast.engines and not any(pid in self._cast.engines for pid, _ in look):
+            return None  # no engine has a task: a result is on its way
         states: dict[int, list[ThreadState]] = {}
         for pid, tid in look:
             state = tree.judge(pid, tid)
@@ -105,13 +144,20 @@ class Prover:
         return TreeState(tuple(_process(pid, states.get(pid, [])) for pid in tree.pids), watched_s)
 
 
-def examine(root: int, directory: str) -> TreeState:
+def cast_of(root: int, engines: Sequence[int]) -> Cast:
+    """The cast of an idle cluster: all threads that there are now, but for those that do the user's work."""
+    players = {root, *engines}
+    servants = {(pid, tid) for pid in procfs.tree(root) for tid in procfs.threads_of(pid)}
+    return Cast(frozenset(servants - {(pid, pid) for pid in players}), frozenset(engines), _CLUSTER_SETTLES_S)
+
+
+def examine(root: int, directory: str, cast: Cast | None = None) -> TreeState:
     """The state of a tree as it is now: with the proof that it is stuck, if there is one."""
-    prover = Prover(root, directory)
+    prover = Prover(root, directory, cast)
     for _ in range(2):
         if (proved := prover.look()) is not None:
             return proved
-        time.sleep(_BETWEEN_LOOKS_S)
+        time.sleep(prover.settle_s)
     look: _Look = {}
     pids = procfs.tree(root)
     for pid in pids:

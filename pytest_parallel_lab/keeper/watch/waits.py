@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from pytest_parallel_lab.keeper.agent import contract
 from pytest_parallel_lab.keeper.watch import procfs
@@ -52,14 +52,22 @@ def may_last(sample: ThreadSample) -> bool:
 class Tree:
     """All that is known of a tree at one moment; judges its threads."""
 
-    def __init__(self, pids: Sequence[int], samples: Mapping[tuple[int, int], ThreadSample], directory: str) -> None:
+    def __init__(
+        self,
+        pids: Sequence[int],
+        samples: Mapping[tuple[int, int], ThreadSample],
+        directory: str,
+        engines: Container[int] = (),
+    ) -> None:
         """Take in a tree.
 
         Args:
             pids: all processes of the tree.
             samples: every thread's sample, by pid and tid.
             directory: where processes note that they have set an interval timer.
+            engines: processes whose SIGTERM is how their launcher stops them.
         """
+        self._engines = engines
         self.pids = list(pids)
         self._samples = samples
         self._directory = directory
@@ -103,6 +111,8 @@ class Tree:
 
     def _check_signals(self, pid: int) -> None:
         awaited = procfs.signals_caught(pid) - _NOT_AWAITED - {contract.SIGNAL}
+        if pid in self._engines:
+            awaited.discard(signal.SIGTERM)
         if awaited >= _ALL_FATAL:  # as programs do that remove their temporary files
             awaited -= _FATAL
         if awaited:

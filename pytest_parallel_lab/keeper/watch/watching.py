@@ -6,7 +6,7 @@ import contextlib
 import time
 
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
-from pytest_parallel_lab.keeper.watch.quiescence import Prover
+from pytest_parallel_lab.keeper.watch.quiescence import Cast, Prover
 
 _SOON_S = 0.05
 _COST_SHARE = 0.008  # of one core, at most
@@ -19,10 +19,10 @@ class Watch:
     How often depends on what a look costs, so that all looks together take less than 1 % of a core.
     """
 
-    def __init__(self, root: int, directory: str, channel: Channel) -> None:
+    def __init__(self, root: int, directory: str, channel: Channel, cast: Cast | None) -> None:
         self.channel = channel
         self.due_s = time.monotonic()
-        self._prover = Prover(root, directory)
+        self._prover = Prover(root, directory, cast)
         self._spent_s = 0.0
 
     def look(self) -> bool:
@@ -35,7 +35,7 @@ class Watch:
                 self.channel.send("stuck", {"state": state})
             return False
         if self._prover.suspects:  # the second look must not wait for the budget
-            self.due_s = time.monotonic() + _SOON_S
+            self.due_s = time.monotonic() + self._prover.settle_s
         else:
             self.due_s = time.monotonic() + min(max(_SOON_S, self._spent_s / _COST_SHARE), _SELDOM_S)
             self._spent_s = 0.0

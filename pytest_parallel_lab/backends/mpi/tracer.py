@@ -1,0 +1,75 @@
+"""What one rank notes of its own doing in MPI."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pytest_parallel_lab.keeper.agent import sites
+from pytest_parallel_lab.model.mpi_waits import COLLECTIVE, Call, Part, RankState
+from pytest_parallel_lab.model.told import Site
+
+
+class Tracer:
+    """What one rank has done in a run."""
+
+    def __init__(self, rank: int) -> None:
+        """Note for a rank of the run's own numbering."""
+        self.rank = rank
+        self.synchronous_sends = False
+        self.synchronised_collectives = False
+        self.on = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget: a run begins."""
+        self.moves = 0
+        self.finished = False
+        self._call: Call | None = None
+        self._depth = 0
+        self.opaque = False
+        self.sent: Counter[tuple[str, int, int]] = Counter()
+        self.received: Counter[tuple[str, int, int]] = Counter()
+        self.pending: dict[int, Part] = {}
+        self.entered: dict[str, tuple[int, str]] = {}
+
+    def state(self) -> RankState:
+        """The state now; asked for by another thread while the main one is inside MPI."""
+        return RankState(
+            self.rank,
+            self.moves,
+            self._call,
+            self.finished,
+            dict(self.sent),
+            dict(self.received),
+            tuple(self.pending.values()),
+            dict(self.entered),
+            self.opaque,
+            time.process_time(),
+        )
+
+    @contextmanager
+    def waiting(self, operation: str, parts: Sequence[Part], *, any_will_do: bool = False) -> Iterator[None]:
+        """Note that the rank is in a blocking call; calls that it makes inside are the library's own."""
+        if self._depth:
+            yield
+            return
+        at = sites.users_site(sys._getframe(2))
+        self._depth = 1
+        self._call = Call(operation, tuple(parts), any_will_do, Site(*at) if at else None) if parts else None
+        self.moves += 1
+        try:
+            yield
+        finally:
+            self._call = None
+            self._depth = 0
+            self.moves += 1
+
+    def enters(self, comm: str, members: tuple[int, ...], name: str) -> Part:
+        """Note a collective."""
+        index = self.entered.get(comm, (0, ""))[0]
+        self.entered[comm] = (index + 1, name)
+        return Part(COLLECTIVE, comm, members, index=index, name=name)
