@@ -11,6 +11,7 @@ pytest_plugins = ["pytester"]  # for tests/: pytest takes it from the top confte
 CASES = Path(__file__).parent / "cases"
 PROBLEMS = {
     "matmul": "matrix multiplication by row blocks, on every backend",
+    "survival": "a map whose worker dies or is stopped in the middle of it",
 }
 
 

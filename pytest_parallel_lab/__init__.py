@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pytest_parallel_lab.backends.mpi.script import ScriptResult
     from pytest_parallel_lab.keeper.host import Host
     from pytest_parallel_lab.keeper.memory import SharedArray
-    from pytest_parallel_lab.lab import Lab, Lease
+    from pytest_parallel_lab.lab import Lab
+    from pytest_parallel_lab.lease import Lease
     from pytest_parallel_lab.model.decomposition import blocks
     from pytest_parallel_lab.model.errors import (
         BackendMissing,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         KeeperLost,
         LeftOver,
         Mismatch,
+        NotHarmed,
         ParallelError,
         PotentialDeadlock,
         ScriptFailed,
@@ -47,9 +49,10 @@ _HOMES = {
     "Host": "keeper.host",
     "KeeperLost": "model.errors",
     "Lab": "lab",
-    "Lease": "lab",
+    "Lease": "lease",
     "LeftOver": "model.errors",
     "Mismatch": "model.errors",
+    "NotHarmed": "model.errors",
     "Outcome": "model.outcome",
     "ParallelError": "model.errors",
     "PotentialDeadlock": "model.errors",
@@ -81,6 +84,7 @@ __all__ = [
     "Lease",
     "LeftOver",
     "Mismatch",
+    "NotHarmed",
     "Outcome",
     "ParallelError",
     "PotentialDeadlock",

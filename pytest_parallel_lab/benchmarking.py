@@ -10,7 +10,7 @@ import pytest
 from pytest_parallel_lab.model.implementation import implementation_of
 
 if TYPE_CHECKING:
-    from pytest_parallel_lab.lab import Lease
+    from pytest_parallel_lab.lease import Lease
     from pytest_parallel_lab.model.outcome import Outcome
 
 _RUN_FIXTURES = {"parallel_run"}

@@ -8,53 +8,27 @@ Usable without pytest::
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_parallel_lab.backends.base import Backend, WorkerGroup
+from pytest_parallel_lab.backends.builtin import builtin_backends
 from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.shipping import pack_call
-from pytest_parallel_lab.model.cores import usable_cores
-from pytest_parallel_lab.model.errors import BackendMissing, BadSetting, KeeperLost, LeftOver
+from pytest_parallel_lab.lease import Key, Lease
+from pytest_parallel_lab.model.errors import BackendMissing, BadSetting, KeeperLost
 from pytest_parallel_lab.model.implementation import backend_of, implementation_of
 from pytest_parallel_lab.model.outcome import Outcome
 from pytest_parallel_lab.model.settings import Settings, parse_names, parse_workers
 
 if TYPE_CHECKING:
+    from pytest_parallel_lab.backends.chaos import Harm
     from pytest_parallel_lab.backends.local_pools import LocalPools
 
 _WARM_GROUPS = 16  # the least recently used beyond these are stopped
-
-
-def builtin_backends() -> list[Backend]:
-    """The backends that come with the package, slowest imports left to their first use."""
-    from pytest_parallel_lab.backends.executor import ExecutorBackend
-    from pytest_parallel_lab.backends.ipyparallel import IpyparallelBackend
-    from pytest_parallel_lab.backends.mpi.backend import MpiBackend
-    from pytest_parallel_lab.backends.processes import ProcessesBackend
-    from pytest_parallel_lab.backends.serial import SerialBackend
-    from pytest_parallel_lab.backends.threads import ThreadsBackend
-
-    return [
-        SerialBackend(),
-        ThreadsBackend(),
-        ProcessesBackend(),
-        ExecutorBackend(),
-        IpyparallelBackend(),
-        MpiBackend(),
-    ]
-
-
-@dataclass(frozen=True)
-class _Key:
-    """What makes warm workers fit for a lease."""
-
-    backend: str
-    workers: int
-    settings: Settings
-    sys_path: tuple[str, ...]
 
 
 class Lab:
@@ -71,7 +45,7 @@ class Lab:
         self.backends = {b.name: b for b in (builtin_backends() if backends is None else backends)}
         self._found: set[str] = set()
         self._keeper: KeeperClient | None = None
-        self._idle: dict[_Key, WorkerGroup] = {}
+        self._idle: dict[Key, WorkerGroup] = {}
         self._local_pools: LocalPools | None = None
 
     def __enter__(self) -> Lab:
@@ -116,7 +90,13 @@ class Lab:
             self._found.add(name)
         return f"{name}: {reason}" if reason else None
 
-    def lease(self, backend: str, workers: int, start_method: str | None = None) -> Lease:
+    def lease(
+        self,
+        backend: str,
+        workers: int,
+        start_method: str | None = None,
+        mpi_strict: tuple[str, ...] | None = None,
+    ) -> Lease:
         """Take workers for one test: warm ones where there are any, else new ones.
 
         Raises:
@@ -124,15 +104,22 @@ class Lab:
             BadSetting: a worker count that the backend cannot have.
             StartFailed: the workers did not come up.
         """
-        settings = replace(self.settings, start_method=start_method) if start_method else self.settings
-        key = self._key(backend, workers, settings)
+        key = self._key(backend, workers, self._settings(start_method, mpi_strict))
         group = self._idle.pop(key, None)
         if group is not None and not group.healthy():
             self._stop(group)
             group = None
         return Lease(self, key, group or self._start(key))
 
-    def _key(self, backend: str, workers: int, settings: Settings) -> _Key:
+    def _settings(self, start_method: str | None, mpi_strict: tuple[str, ...] | None) -> Settings:
+        """The lab's settings, with what one test wants otherwise."""
+        return replace(
+            self.settings,
+            start_method=start_method or self.settings.start_method,
+            mpi_strict=self.settings.mpi_strict if mpi_strict is None else mpi_strict,
+        )
+
+    def _key(self, backend: str, workers: int, settings: Settings) -> Key:
         """What is asked for, checked."""
         (count,) = parse_workers([workers], f"{backend}: workers")
         most = self.backend(backend).max_workers()
@@ -140,9 +127,9 @@ class Lab:
             raise BadSetting(f"{backend}: {count} workers asked for, but it has at most {most}")
         if reason := self.missing(backend):
             raise BackendMissing(reason)
-        return _Key(backend, count, settings, tuple(sys.path))
+        return Key(backend, count, settings, tuple(sys.path))
 
-    def _start(self, key: _Key) -> WorkerGroup:
+    def _start(self, key: Key) -> WorkerGroup:
         backend = self.backend(key.backend)
         try:
             return backend.start(self.keeper, key.workers, key.settings)
@@ -150,7 +137,7 @@ class Lab:
             self._forget_keeper()
             return backend.start(self.keeper, key.workers, key.settings)
 
-    def take_back(self, key: _Key, group: WorkerGroup) -> str | None:
+    def take_back(self, key: Key, group: WorkerGroup) -> str | None:
         """Clean a lease's workers for the next; return what they were left with, if anything."""
         try:
             problem = group.clean() if group.healthy() else group.untold()
@@ -185,6 +172,7 @@ class Lab:
         workers: int = 1,
         backend: str | None = None,
         start_method: str | None = None,
+        mpi_strict: tuple[str, ...] | None = None,
         limit_s: float | None = None,
         **kwargs: Any,
     ) -> Outcome:
@@ -197,6 +185,7 @@ class Lab:
             workers: how many, for an implementation.
             backend: in place of the function's own.
             start_method: of ``multiprocessing``, for the backend's workers.
+            mpi_strict: what MPI is to be strict about.
             limit_s: seconds the run may take; None for no limit.
             **kwargs: sent along.
 
@@ -205,13 +194,48 @@ class Lab:
             StartFailed: the workers did not come up.
         """
         __tracebackhide__ = True
+        call = pack_call(function, args, kwargs)
+        settings = replace(self._settings(start_method, mpi_strict), traces=True)
+        with self._fresh(function, backend, workers, settings) as group:
+            return group.run(call, limit_s=limit_s)
+
+    def harm(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        harm: Harm,
+        workers: int = 1,
+        backend: str | None = None,
+        start_method: str | None = None,
+        limit_s: float | None = None,
+        **kwargs: Any,
+    ) -> tuple[Outcome, str]:
+        """Run a function on workers of its own, harm one of them, and say what was done.
+
+        The run is left to deal with the harm itself, until it ends, is proved stuck, or the limit passes.
+
+        Raises:
+            NotHarmed: the run ended before it could be harmed.
+            CannotSend: the function or an argument cannot be sent.
+            StartFailed: the workers did not come up.
+        """
+        __tracebackhide__ = True
+        call = pack_call(function, args, kwargs)
+        with self._fresh(function, backend, workers, self._settings(start_method, None)) as group:
+            with harm.against(group) as done:
+                outcome = group.run(call, limit_s=limit_s, patient=True)
+            return outcome, done[0]
+
+    @contextlib.contextmanager
+    def _fresh(
+        self, function: Callable[..., Any], backend: str | None, workers: int, settings: Settings
+    ) -> Iterator[WorkerGroup]:
+        """Workers for one run only; a plain function gets a process to itself."""
         if backend is None and implementation_of(function) is None:
             backend = "serial"
-        call = pack_call(function, args, kwargs)
-        settings = replace(self.settings, traces=True, start_method=start_method or self.settings.start_method)
         group = self._start(self._key(backend_of(function, backend), workers, settings))
         try:
-            return group.run(call, limit_s=limit_s)
+            yield group
         finally:
             self._stop(group)
 
@@ -242,48 +266,3 @@ class Lab:
                 break
         self._idle.clear()
         self._forget_keeper()
-
-
-class Lease:
-    """Workers lent to one test. Not to be used after ``end``."""
-
-    def __init__(self, lab: Lab, key: _Key, group: WorkerGroup) -> None:
-        self._lab = lab
-        self._key = key
-        self.group = group
-
-    @property
-    def settings(self) -> Settings:
-        """How the workers were started."""
-        return self._key.settings
-
-    @property
-    def oversubscribed(self) -> bool:
-        """Whether there are more workers than cores that this process may use."""
-        return self._key.workers > usable_cores()
-
-    def run(self, function: Callable[..., Any], *args: Any, timed: bool = False, **kwargs: Any) -> Outcome:
-        """Carry out one run.
-
-        Args:
-            function: called with what the backend gives first, then with the arguments.
-            *args: sent along.
-            timed: nothing may disturb the run: whether it is stuck is looked at only at the limit.
-            **kwargs: sent along.
-
-        Raises:
-            CannotSend: the function or an argument cannot be sent.
-        """
-        __tracebackhide__ = True
-        return self.group.run(pack_call(function, args, kwargs), timed=timed)
-
-    def end(self) -> None:
-        """Give the workers back.
-
-        Raises:
-            LeftOver: something was left behind in them; they have been replaced.
-        """
-        __tracebackhide__ = True
-        problem = self._lab.take_back(self._key, self.group)
-        if problem:
-            raise LeftOver(f"{self._key.backend}, {self._key.workers} workers: {problem}")

@@ -9,14 +9,24 @@ import pytest
 
 from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.implementation import implementation_of
-from pytest_parallel_lab.model.settings import nearest, parse_names, parse_start_method, parse_workers
+from pytest_parallel_lab.model.settings import (
+    HARMS,
+    nearest,
+    parse_mpi_strict,
+    parse_names,
+    parse_start_method,
+    parse_workers,
+)
 from pytest_parallel_lab.options import Choices
 
 _MARKS = {
+    "chaos": 'chaos("kill-worker", after_s=0.1): harm a worker in the middle of the run that the chaos fixture makes',
     "parallel_workers": "parallel_workers(1, 2, ...): worker counts for this test",
     "parallel_backends": 'parallel_backends("threads", "mpi", ...): backends for this test',
+    "parallel_mpi_strict": 'parallel_mpi_strict("sends", "collectives"): what MPI may not do early in this test',
     "parallel_start_method": 'parallel_start_method("spawn"): multiprocessing start method for this test',
 }
+_KEYWORDS = {"chaos": {"after_s", "stall_s", "seed"}}
 _FIXTURE_BACKENDS = {
     "mpiexec": "mpi",
     "ipcluster": "ipyparallel",
@@ -40,15 +50,16 @@ def check(item: pytest.Item, choices: Choices) -> None:
         pytest.UsageError: a misspelt mark or argument; the text names the test.
     """
     for mark in item.iter_markers():
-        if not mark.name.startswith("parallel_"):
+        if not mark.name.startswith("parallel_") and mark.name not in _MARKS:
             continue
         where = f"{item.nodeid}: mark {mark.name}"
         try:
             if mark.name not in _MARKS:
                 _check_unknown(mark.name, item, where)
                 continue
-            if mark.kwargs:
-                raise BadSetting(f"{where}: unexpected argument {next(iter(mark.kwargs))!r}; write {_usage(mark.name)}")
+            unknown = sorted(set(mark.kwargs) - _KEYWORDS.get(mark.name, set()))
+            if unknown:
+                raise BadSetting(f"{where}: unexpected argument {unknown[0]!r}; write {_usage(mark.name)}")
             _check_values(mark, choices, where)
         except BadSetting as error:
             raise pytest.UsageError(str(error)) from error
@@ -67,8 +78,13 @@ def _check_values(mark: pytest.Mark, choices: Choices, where: str) -> None:
         parse_workers(mark.args, where)
     elif mark.name == "parallel_backends":
         parse_names(mark.args, choices.known_backends, where, "backend")
+    elif mark.name == "parallel_mpi_strict":
+        parse_mpi_strict(mark.args, where)
     elif len(mark.args) != 1:
-        raise BadSetting(f"{where}: takes exactly one start method; write {_usage(mark.name)}")
+        what = "harm" if mark.name == "chaos" else "start method"
+        raise BadSetting(f"{where}: takes exactly one {what}; write {_usage(mark.name)}")
+    elif mark.name == "chaos":
+        parse_names([str(mark.args[0])], HARMS, where, "harm")
     else:
         parse_start_method(mark.args[0], where)
 

@@ -14,6 +14,7 @@ from pytest_parallel_lab.model.settings import (
     DEFAULT_ENGINES,
     DEFAULT_MPIEXEC,
     Settings,
+    parse_mpi_strict,
     parse_mpiexec,
     parse_names,
     parse_start_method,
@@ -46,6 +47,7 @@ _OPTIONS = (
     _Option("start-method", "METHOD", "multiprocessing start method: fork, spawn or forkserver (default: Python's)"),
     _Option("mpiexec", "COMMAND", f"command that starts MPI ranks (default: {DEFAULT_MPIEXEC!r})"),
     _Option("engines", "LAUNCHER", f"ipyparallel's launcher of engines (default: {DEFAULT_ENGINES})"),
+    _Option("mpi-strict", "KINDS", "have MPI sends wait for receivers, collectives for all ranks: sends,collectives"),
     _Option("require", "NAMES", "fail, not skip, where one of these backends is missing"),
 )
 
@@ -91,10 +93,12 @@ class Choices:
         method, source = self._given("start-method")
         template, template_source = self._given("mpiexec")
         engines, _ = self._given("engines")
+        strict, strict_source = self._given("mpi-strict")
         self.settings = Settings(
             start_method=parse_start_method(method, source) if method else None,
             mpiexec=parse_mpiexec(template or DEFAULT_MPIEXEC, template_source),
             engines=engines or DEFAULT_ENGINES,
+            mpi_strict=parse_mpi_strict(strict, strict_source),
         )
 
     def _given(self, name: str) -> tuple[str, str]:
@@ -111,7 +115,8 @@ class Choices:
     def lab(self) -> Lab:
         """The lab, made at first use: what it imports is not needed to load the plugin."""
         if self._lab is None:
-            from pytest_parallel_lab.lab import Lab, builtin_backends
+            from pytest_parallel_lab.backends.builtin import builtin_backends
+            from pytest_parallel_lab.lab import Lab
 
             self._lab = Lab(self.settings, [*builtin_backends(), *self._extra])
         return self._lab

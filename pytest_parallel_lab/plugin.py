@@ -8,6 +8,7 @@ import pytest
 
 from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selection, timeouts
 from pytest_parallel_lab.backends.limit import LimitPassed
+from pytest_parallel_lab.fixtures.chaos import EndedWithError, chaos
 from pytest_parallel_lab.fixtures.clusters import ipcluster
 from pytest_parallel_lab.fixtures.leases import _parallel_leases, leases_of
 from pytest_parallel_lab.fixtures.mpi import mpiexec
@@ -18,6 +19,7 @@ from pytest_parallel_lab.model.cores import usable_cores
 
 __all__ = [
     "_parallel_leases",
+    "chaos",
     "ipcluster",
     "mpiexec",
     "parallel_backend",
@@ -100,6 +102,9 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     failed = True
     try:
         yield
+        failed = False
+    except EndedWithError as ended:
+        item.add_report_section("call", "chaos", f"{ended}")
         failed = False
     except LimitPassed as passed:
         raise timeouts.told_in_full(item, passed) from passed

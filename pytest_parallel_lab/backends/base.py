@@ -21,17 +21,21 @@ class WorkerGroup(Protocol):
 
     workers: int
 
-    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None) -> Outcome:
+    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None, patient: bool = False) -> Outcome:
         """Carry out one packed call on the workers.
 
         Args:
             call: the function with its arguments.
             timed: nothing may disturb it: it is not watched while it runs.
             limit_s: seconds it may take; None for no limit.
+            patient: leave it to the call to deal with a dead worker.
         """
 
     def examine(self, limit: str) -> Verdict:
         """What the workers do at this moment, when the limit has passed."""
+
+    def victims(self) -> Sequence[Worker]:
+        """The processes that can come to harm in a run."""
 
     def pool(self) -> RemotePool:
         """The workers as an executor for single tasks."""

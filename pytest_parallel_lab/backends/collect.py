@@ -66,7 +66,7 @@ def gather(
             readable = ready([*still_open.values(), *([limit] if limit else [])], patience_s)
         if limit in readable:
             assert limit is not None
-            raise limits.LimitPassed(limit.text)
+            raise limit.take()
         if watch is not None and look_s is not None and time.monotonic() >= look_s:
             if watch.look():
                 return

@@ -28,6 +28,11 @@ class Limit:
         """For select: readable once the limit has passed."""
         return self._r.fileno()
 
+    def take(self) -> LimitPassed:
+        """What to raise where ``fileno`` has become readable; the next wait is not woken again."""
+        self._r.recv(1)
+        return LimitPassed(self.text)
+
     def let_pass(self) -> None:
         """Wake who waits."""
         with contextlib.suppress(OSError):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
-from collections.abc import Callable
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.pool import Pool
 from multiprocessing.process import BaseProcess
@@ -13,12 +18,14 @@ from pytest_parallel_lab.backends.processes import start_worker
 from pytest_parallel_lab.keeper.ask import ask
 from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.output import OutputReader
-from pytest_parallel_lab.model.errors import StartFailed
+from pytest_parallel_lab.model.errors import StartFailed, WorkerDied
+from pytest_parallel_lab.model.outcome import Died, Outcome, Worker, WorkerReport
 from pytest_parallel_lab.model.settings import default_start_method
 from pytest_parallel_lab.model.verdict import Verdict, judge
 from pytest_parallel_lab.model.waiting import TreeState
 
 _START_LIMIT_S = 60.0
+_DEATH_GRACE_S = 0.2
 
 
 @dataclass
@@ -96,6 +103,9 @@ class LocalPools:
         processes = sorted(set(multiprocessing.active_children()) - before, key=lambda p: p.pid or 0)
         for process in processes:
             keeper.adopt(process.pid or 0)
+        if hasattr(os, "pidfd_open"):
+            watch = threading.Thread(target=_watch, args=(pool, processes), daemon=True, name="exit-watch")
+            watch.start()
         return _Warm(pool, (workers, start_method), processes, OutputReader(keeper.directory))
 
     def _intact(self, warm: _Warm) -> bool:
@@ -111,3 +121,29 @@ class LocalPools:
             if process.is_alive():
                 process.kill()
         warm.pool.join()
+
+
+def _watch(pool: Pool, processes: Sequence[BaseProcess]) -> None:
+    """Fail the tasks that are out when a worker dies: the Pool itself would wait for them for ever."""
+    poll = select.poll()
+    fds = {}
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            fd = os.pidfd_open(process.pid or 0)
+            fds[fd] = process
+            poll.register(fd, select.POLLIN)
+    ended = [fds[fd] for fd, _ in poll.poll()]
+    for fd in fds:
+        os.close(fd)
+    time.sleep(_DEATH_GRACE_S)  # in which the Pool takes in what the worker had sent, and its exit status
+    if getattr(pool, "_state", "RUN") != "RUN":
+        return  # it was stopped
+    dead = ended[0]
+    index = list(processes).index(dead)
+    worker = Worker("worker", index, len(processes), dead.pid or 0, socket.gethostname())
+    fate = Died(dead.exitcode)
+    outcome = Outcome("processes", len(processes), (WorkerReport(worker, fate),))
+    error = WorkerDied(f"process_pool: {worker.heading} {fate.reason} while tasks were out", outcome)
+    for job in list(getattr(pool, "_cache", {}).values()):  # no public way to reach them
+        for _ in range(getattr(job, "_number_left", 1)):
+            job._set(getattr(job, "_index", 0), (False, error))

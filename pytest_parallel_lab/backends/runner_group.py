@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ from pytest_parallel_lab.model.verdict import Verdict
 if TYPE_CHECKING:
     from pytest_parallel_lab.backends.base import RunnerBackend
 
+_HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 _DEATH_GRACE_S = 0.2  # what an implementation gets to deal with a dead worker itself
 _CLEAN_LIMIT_S = 5.0
 _STOP_LIMIT_S = 2.0
@@ -102,7 +104,7 @@ class RunnerGroup:
             + (f"\n{memory.space()}" if "No space left" in why else "")
         )
 
-    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None) -> Outcome:
+    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None, patient: bool = False) -> Outcome:
         """Carry out one packed call."""
         fates: dict[int, Fate] = {}
         facts: dict[str, Any] = {}
@@ -116,7 +118,7 @@ class RunnerGroup:
                 fates[self.pid] = Died(self._keeper.wait(self.pid, 1.0))
             elif message.kind == "died":
                 fates[message.body["pid"]] = Died(message.body["status"])
-                return _DEATH_GRACE_S
+                return None if patient else _DEATH_GRACE_S
             elif message.kind == "returned":
                 fates[self.pid] = read_returned(message)
                 facts.update(message.body["facts"])
@@ -150,7 +152,7 @@ class RunnerGroup:
 
     def _outcome(self, fates: dict[int, Fate], facts: dict[str, Any], supervision: Supervision, limit: str) -> Outcome:
         verdict = None
-        if not fates:
+        if self.pid not in fates and (supervision.stuck or limit or not fates):
             verdict = supervision.judge(limit)
             fates[self.pid] = Unfinished("")
         elif self.pid not in fates:
@@ -179,6 +181,15 @@ class RunnerGroup:
     def examine(self, limit: str) -> Verdict:
         """What the runner's tree does now."""
         return self._watch().judge(limit)
+
+    def victims(self) -> Sequence[Worker]:
+        """The workers; where the host has none, what the function that runs has started."""
+        if self._members:
+            return self._members
+        children = [p for p in self._keeper.examine(self.pid).processes if p.pid != self.pid and not p.ended]
+        ours = [p for p in children if not any(name in p.command for name in _HELPERS)]
+        host = socket.gethostname()
+        return [Worker("child", i, len(ours), p.pid, host) for i, p in enumerate(ours)]
 
     def pool(self) -> RemotePool:
         """The workers as an executor."""

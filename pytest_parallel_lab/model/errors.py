@@ -47,6 +47,10 @@ class ScriptFailed(ParallelError):
     """A script under mpiexec ended badly on some rank; the text has every rank's end and errors."""
 
 
+class NotHarmed(ParallelError):
+    """A run ended before its worker could be harmed: nothing was tested."""
+
+
 class WorkerRaised(ParallelError):
     """What every worker was doing when one of them raised.
 

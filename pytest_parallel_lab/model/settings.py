@@ -10,6 +10,7 @@ from pytest_parallel_lab.model.errors import BadSetting
 
 BUILTIN_BACKENDS = ("serial", "threads", "processes", "executor", "ipyparallel", "mpi")
 START_METHODS = ("fork", "spawn", "forkserver")
+HARMS = ("kill-worker", "stall-worker", "kill-engine", "kill-rank")
 MPI_STRICTNESS = ("sends", "collectives")
 DEFAULT_MPIEXEC = "mpiexec -n {ranks}"
 DEFAULT_ENGINES = "local"
@@ -92,6 +93,11 @@ def parse_names(text: str | Sequence[str], known: Iterable[str], source: str, wh
             hint = f"; did you mean {near!r}?" if near else ""
             raise BadSetting(f"{source}: unknown {what} {name!r}{hint} (known: {', '.join(known)})")
     return names
+
+
+def parse_mpi_strict(text: str | Sequence[str], source: str) -> tuple[str, ...]:
+    """Read what MPI is to be strict about. Raises BadSetting for anything but sends and collectives."""
+    return tuple(sorted(parse_names(text, MPI_STRICTNESS, source, "kind of MPI strictness")))
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

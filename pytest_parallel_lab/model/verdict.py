@@ -66,6 +66,7 @@ class Verdict:
         cycle: the cycle among them, if there is one.
         processes: every process of the run.
         unproved: why a run that ran out of time is not proved to be a deadlock.
+        after: the harm that came before.
     """
 
     proved: bool
@@ -74,10 +75,12 @@ class Verdict:
     cycle: tuple[Wait, ...] = ()
     processes: tuple[ProcessReport, ...] = ()
     unproved: tuple[str, ...] = ()
+    after: str = ""
 
     def short(self) -> str:
         """The verdict, the evidence and the cycle in a few lines."""
-        lines = [f"{'deadlock' if self.proved else 'time-out'}: {self.evidence}"]
+        after = f" after {self.after}" if self.after else ""
+        lines = [f"{'deadlock' if self.proved else 'time-out'}{after}: {self.evidence}"]
         if self.cycle:
             lines += ["", *(f"  {wait}" for wait in self.cycle)]
             rest = [wait for wait in self.waits if wait.who not in {w.who for w in self.cycle}]

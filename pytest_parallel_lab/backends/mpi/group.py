@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
@@ -84,8 +85,8 @@ class RankGroup:
         worker = Worker("rank", body["rank"], body["size"], body["pid"], body["host"])
         self._ranks[worker.index] = (worker, channel)
 
-    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None) -> Outcome:
-        """Run the same call on every rank."""
+    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None, patient: bool = False) -> Outcome:
+        """Run the same call on every rank; a dead rank ends them all, as MPI has it."""
         size = self.workers
         fates: dict[int, Fate] = {}
         deaths: dict[int, int | None] = {}
@@ -153,6 +154,10 @@ class RankGroup:
     def _watch(self) -> RankWatch:
         reporters = [self._reporters[i] for i in range(self.workers)]
         return RankWatch(self._keeper.directory, self._members, reporters)
+
+    def victims(self) -> Sequence[Worker]:
+        """The ranks."""
+        return self._members
 
     def pool(self) -> RemotePool:
         """The ranks as an executor, one task at a time each."""
