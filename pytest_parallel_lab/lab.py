@@ -222,9 +222,7 @@ class Lab:
         __tracebackhide__ = True
         call = pack_call(function, args, kwargs)
         with self._fresh(function, backend, workers, self._settings(start_method, None)) as group:
-            with harm.against(group) as done:
-                outcome = group.run(call, limit_s=limit_s, patient=True)
-            return outcome, done[0]
+            return harm.run(group, call, limit_s)
 
     @contextlib.contextmanager
     def _fresh(

@@ -133,7 +133,7 @@ def test_an_engine_that_is_killed(pytester: pytest.Pytester, run_pytest: Run) ->
 
         @pytest.mark.chaos("kill-engine")
         def test_it(chaos):
-            assert isinstance(chaos(sleepy, workers=2).error, ipyparallel.error.CompositeError)
+            assert "EngineError: Engine" in str(chaos(sleepy, workers=2).error)
         """
     )
     run_pytest().assert_outcomes(passed=1)

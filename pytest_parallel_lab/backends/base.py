@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from pytest_parallel_lab.backends.remote_pool import RemotePool
@@ -21,14 +21,22 @@ class WorkerGroup(Protocol):
 
     workers: int
 
-    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None, patient: bool = False) -> Outcome:
+    def run(
+        self,
+        call: Parcel,
+        *,
+        timed: bool = False,
+        limit_s: float | None = None,
+        on_begin: Callable[[], None] | None = None,
+    ) -> Outcome:
         """Carry out one packed call on the workers.
 
         Args:
             call: the function with its arguments.
             timed: nothing may disturb it: it is not watched while it runs.
             limit_s: seconds it may take; None for no limit.
-            patient: leave it to the call to deal with a dead worker.
+            on_begin: called when the section has begun, to harm a worker; it is then left to the
+                call to deal with a dead one.
         """
 
     def examine(self, limit: str) -> Verdict:

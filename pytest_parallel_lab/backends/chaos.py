@@ -7,13 +7,13 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_parallel_lab.backends.base import WorkerGroup
+from pytest_parallel_lab.keeper.channel import Parcel
 from pytest_parallel_lab.model.errors import BadSetting, NotHarmed
-from pytest_parallel_lab.model.outcome import Worker
-from pytest_parallel_lab.model.settings import HARMS
+from pytest_parallel_lab.model.outcome import Outcome
+from pytest_parallel_lab.model.settings import HARMS, parse_names
 
 _LOOK_EVERY_S = 0.005
 _ONLY_ON = {"kill-engine": "ipyparallel", "kill-rank": "mpi"}
@@ -44,9 +44,8 @@ class Harm:
         if backend in _NOT_ON.get(self.kind, ()) and not plain:
             raise BadSetting(f"chaos: {self.kind} needs worker processes, but {backend} has none of its own")
 
-    @contextlib.contextmanager
-    def against(self, group: WorkerGroup) -> Iterator[list[str]]:
-        """Do it while the run goes on; the list says afterwards what was done.
+    def run(self, group: WorkerGroup, call: Parcel, limit_s: float | None) -> tuple[Outcome, str]:
+        """Carry out a run, harm a worker in the middle of it, and say what was done.
 
         Raises:
             NotHarmed: the run ended before.
@@ -54,22 +53,23 @@ class Harm:
         done: list[str] = []
         over = threading.Event()
         thread = threading.Thread(target=self._do, args=(group, over, done), daemon=True, name="chaos")
-        thread.start()
         try:
-            yield done
+            outcome = group.run(call, limit_s=limit_s, on_begin=thread.start)
         finally:
             over.set()
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
         if not done:
             raise NotHarmed(
                 f"chaos: the run ended before {self.kind} could be done, {self.after_s:g} s after its start. Give it "
                 "more to do, or harm it earlier with after_s"
             )
+        return outcome, done[0]
 
     def _do(self, group: WorkerGroup, over: threading.Event, done: list[str]) -> None:
         if over.wait(self.after_s):
             return
-        victims: Sequence[Worker] = group.victims()
+        victims = group.victims()
         while not victims:  # a plain function has yet to start its processes
             if over.wait(_LOOK_EVERY_S):
                 return
@@ -88,6 +88,4 @@ class Harm:
 
 def harm_of(kind: str, source: str, **details: float) -> Harm:
     """Check what a test asks for. Raises BadSetting for an unknown kind."""
-    from pytest_parallel_lab.model.settings import parse_names
-
     return Harm(parse_names([kind], HARMS, source, "harm")[0], **details)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,14 @@ class RunnerGroup:
             + (f"\n{memory.space()}" if "No space left" in why else "")
         )
 
-    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None, patient: bool = False) -> Outcome:
+    def run(
+        self,
+        call: Parcel,
+        *,
+        timed: bool = False,
+        limit_s: float | None = None,
+        on_begin: Callable[[], None] | None = None,
+    ) -> Outcome:
         """Carry out one packed call."""
         fates: dict[int, Fate] = {}
         facts: dict[str, Any] = {}
@@ -116,9 +123,11 @@ class RunnerGroup:
                 return 0.0 if message else None
             if message is None:
                 fates[self.pid] = Died(self._keeper.wait(self.pid, 1.0))
+            elif message.kind == "began" and on_begin:
+                on_begin()
             elif message.kind == "died":
                 fates[message.body["pid"]] = Died(message.body["status"])
-                return None if patient else _DEATH_GRACE_S
+                return None if on_begin else _DEATH_GRACE_S
             elif message.kind == "returned":
                 fates[self.pid] = read_returned(message)
                 facts.update(message.body["facts"])
@@ -135,7 +144,7 @@ class RunnerGroup:
 
         limit = "" if limit_s is None else f"the run's limit of {limit_s:g} s has passed"
         try:
-            self._channel.send("run", {"cwd": os.getcwd()}, call)
+            self._channel.send("run", {"cwd": os.getcwd(), "announce": on_begin is not None}, call)
             gather([self._channel], note, done=all_told, limit_s=limit_s, watch=None if timed else supervision)
         except ChannelClosed:
             fates[self.pid] = Died(self._keeper.wait(self.pid, 1.0))

@@ -97,6 +97,7 @@ def execute(
     *,
     facts: Facts,
     start_together: Callable[[], None] = lambda: None,
+    announce: bool = False,
 ) -> None:
     """Load a call, time it and report over the channel: ``returned`` or ``raised``.
 
@@ -105,10 +106,13 @@ def execute(
         load: gives the call, bound to all it needs; not timed.
         facts: what to tell beside the result.
         start_together: waits for the other workers, right before the clock starts.
+        announce: say that the section has begun: ``began``.
     """
     try:
         call = load()
         start_together()
+        if announce:
+            channel.send("began")
         started_s = time.perf_counter()
         value = call()
         generator = value if inspect.isgenerator(value) and _is_generator_function(call) else None

@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
@@ -85,7 +85,14 @@ class RankGroup:
         worker = Worker("rank", body["rank"], body["size"], body["pid"], body["host"])
         self._ranks[worker.index] = (worker, channel)
 
-    def run(self, call: Parcel, *, timed: bool = False, limit_s: float | None = None, patient: bool = False) -> Outcome:
+    def run(
+        self,
+        call: Parcel,
+        *,
+        timed: bool = False,
+        limit_s: float | None = None,
+        on_begin: Callable[[], None] | None = None,
+    ) -> Outcome:
         """Run the same call on every rank; a dead rank ends them all, as MPI has it."""
         size = self.workers
         fates: dict[int, Fate] = {}
@@ -104,6 +111,10 @@ class RankGroup:
             if message is None:
                 fates.setdefault(rank, Died(None))
                 return _DEATH_GRACE_S
+            if message.kind == "began":
+                if on_begin and rank == 0:
+                    on_begin()
+                return None
             if message.kind == "returned":
                 fates[rank] = read_returned(message)
                 facts.update(message.body["facts"])
@@ -115,7 +126,12 @@ class RankGroup:
             return len(fates) == size and not any(isinstance(f, Died) and f.status is None for f in fates.values())
 
         limit = "" if limit_s is None else f"the run's limit of {limit_s:g} s has passed"
-        body = {"cwd": os.getcwd(), "timed": timed, "strict": self._settings.mpi_strict}
+        body = {
+            "cwd": os.getcwd(),
+            "timed": timed,
+            "announce": on_begin is not None,
+            "strict": self._settings.mpi_strict,
+        }
         channels = [*self._channels, *self._guard_channels]
         try:
             for channel in self._channels:

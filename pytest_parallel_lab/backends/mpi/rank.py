@@ -84,7 +84,13 @@ class Rank:
         self._tracer.synchronised_collectives = "collectives" in strict
         self._tracer.on = not message.body["timed"]
         self._tracer.reset()
-        execute(self._channel, load, facts=self._facts, start_together=self._control.Barrier)
+        execute(
+            self._channel,
+            load,
+            facts=self._facts,
+            start_together=self._control.Barrier,
+            announce=message.body["announce"],
+        )
         self._tracer.finished = True
         self._tracer.on = self._tracer.synchronous_sends = self._tracer.synchronised_collectives = False
 
