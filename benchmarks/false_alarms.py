@@ -1,6 +1,6 @@
 """How often a program that is not deadlocked is called so: every mended and innocent program of the corpus, under load.
 
-``python benchmarks/false_alarms.py [runs] [at once]``. Several programs run at once, so that each is
+``python -m benchmarks.false_alarms [runs] [at once]``. Several programs run at once, so that each is
 watched, from its first moment on, on a machine with more to do than it has cores.
 """
 
@@ -9,9 +9,6 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pytest_parallel_lab import Lab
 from pytest_parallel_lab.backends import supervision
