@@ -155,13 +155,22 @@ class RunnerGroup:
             supervision.stop()
             raise
         try:
-            return self._outcome(fates, facts, supervision, limit)
+            return self._outcome(fates, facts, supervision, limit, patient=on_begin is not None)
         finally:
             supervision.stop()
 
-    def _outcome(self, fates: dict[int, Fate], facts: dict[str, Any], supervision: Supervision, limit: str) -> Outcome:
+    def _outcome(
+        self,
+        fates: dict[int, Fate],
+        facts: dict[str, Any],
+        supervision: Supervision,
+        limit: str,
+        *,
+        patient: bool,
+    ) -> Outcome:
         verdict = None
-        if self.pid not in fates and (supervision.stuck or limit or not fates):
+        # A death explains more than the hang that it has led to; where the call is to deal with it itself, it has not.
+        if self.pid not in fates and (patient or not fates):
             verdict = supervision.judge(limit)
             fates[self.pid] = Unfinished("")
         elif self.pid not in fates:
