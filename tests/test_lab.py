@@ -1,12 +1,10 @@
-"""The lab without pytest: warm workers, deaths, leftovers, and nothing that outlives it."""
+"""The lab without pytest: warm workers, what runs return and raise, and their output."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,59 +13,10 @@ import numpy as np
 import psutil
 import pytest
 
-from pytest_parallel_lab import (
-    BackendMissing,
-    BadSetting,
-    CannotSend,
-    Lab,
-    LeftOver,
-    ParallelError,
-    Settings,
-    StartFailed,
-    WorkerDied,
-    WorkerRaised,
-    implementation,
-)
-from pytest_parallel_lab.keeper.client import KeeperClient
-from tests.conftest import wait_until_gone
+from pytest_parallel_lab import CannotSend, Lab, LeftOver, ParallelError, WorkerRaised, implementation
+from tests.functions import IN_RUNNER, PROCESS_BACKENDS, START_METHODS, fail, pids, square, squares
 
-PROCESS_BACKENDS = ["processes", "executor"]
-START_METHODS = ["fork", "spawn", "forkserver"]
 EXECUTOR_LIKE = ["threads", "executor"]
-IN_RUNNER = ["threads", "processes", "executor"]
-
-
-def square(x: int) -> int:
-    return x * x
-
-
-def squares(pool: Any, n: int) -> list[int]:
-    return list(pool.map(square, range(n)))
-
-
-def die_by_exit(pool: Any, code: int) -> list[Any]:
-    return list(pool.map(os._exit, [code]))
-
-
-def die_by_signal(pool: Any, number: int) -> list[Any]:
-    return list(pool.map(signal.raise_signal, [number]))
-
-
-def kill_runner(_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def fail(_: Any) -> None:
-    raise ZeroDivisionError("on purpose")
-
-
-def pids(pool: Any) -> list[int]:
-    return [os.getpid(), *pool.map(_pid, range(8))]
-
-
-def _pid(_: int) -> int:
-    time.sleep(0.01)
-    return os.getpid()
 
 
 def say(pool: Any) -> None:
@@ -108,48 +57,6 @@ def test_workers_live_apart_from_us_and_are_as_many_as_asked(lab: Lab) -> None:
     lease.end()
 
 
-@pytest.mark.parametrize("backend", PROCESS_BACKENDS)
-@pytest.mark.parametrize("code", [0, 3])
-def test_a_worker_that_exits_is_named_at_once(lab: Lab, backend: str, code: int) -> None:
-    with pytest.raises(WorkerDied, match=rf"^{backend}: worker \d exited with code {code} in the middle of the run"):
-        lab.run(die_by_exit, code, workers=2, backend=backend)
-    assert lab.run(squares, 3, workers=2, backend=backend) == [0, 1, 4]
-
-
-@pytest.mark.parametrize("method", START_METHODS)
-def test_a_worker_that_is_killed_is_named_at_once(lab: Lab, method: str) -> None:
-    lease = lab.lease("processes", 2, method)
-    with pytest.raises(WorkerDied, match=r"worker \d was killed by signal 11 \(SIGSEGV\)") as caught:
-        lease.run(die_by_signal, signal.SIGSEGV).result()
-    assert "### runner on" in str(caught.value)
-    assert "in die_by_signal" in str(caught.value)  # where the pool would have waited for ever
-    lease.end()
-
-
-def test_a_runner_that_dies_is_named(lab: Lab) -> None:
-    with pytest.raises(WorkerDied, match=r"threads: runner was killed by signal 9 \(SIGKILL\)"):
-        lab.run(kill_runner, workers=1, backend="threads")
-
-
-def test_a_worker_killed_between_two_tests_is_replaced(lab: Lab) -> None:
-    first = lab.run(pids, workers=2, backend="processes")
-    os.kill(first[1], signal.SIGKILL)
-    wait_until_gone([first[1]])
-    again = lab.run(pids, workers=2, backend="processes")
-    assert not set(first) & set(again)
-
-
-def test_a_worker_killed_outside_any_run_is_told(lab: Lab) -> None:
-    lease = lab.lease("processes", 2)
-    victim = lease.run(pids).result()[1]
-    os.kill(victim, signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while lease.group.healthy() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    with pytest.raises(LeftOver, match=rf"\(pid {victim}\) was killed by signal 9 \(SIGKILL\) outside any run"):
-        lease.end()
-
-
 def test_an_exception_keeps_its_type_and_tells_where(lab: Lab) -> None:
     with pytest.raises(ZeroDivisionError, match="on purpose") as caught:
         lab.run(fail, workers=1, backend="threads")
@@ -185,16 +92,6 @@ def test_output_is_kept_apart_by_process(lab: Lab) -> None:
         outcome = lease.run(say)
         assert [r.output for r in outcome.reports] == ["the runner speaks\n", "a worker speaks\n"]
     lease.end()
-
-
-def test_output_of_a_worker_that_dies_is_kept(lab: Lab) -> None:
-    def last_words(_: Any) -> None:
-        print("before the end")
-        os._exit(1)
-
-    with pytest.raises(WorkerDied) as caught:
-        lab.run(last_words, workers=1, backend="threads")
-    assert caught.value.outcome.reports[0].output == "before the end\n"
 
 
 def test_a_generator_yields_its_result_and_cleans_up(lab: Lab, tmp_path: Path) -> None:
@@ -268,80 +165,11 @@ def _own_memory_after_touching(shared: Any) -> int:
     return int(full.uss)
 
 
-def test_an_unknown_backend(lab: Lab) -> None:
-    with pytest.raises(BadSetting, match="unknown backend 'thread'; did you mean 'threads'"):
-        lab.lease("thread", 1)
-    lab.keeper  # noqa: B018
-
-
-@pytest.mark.parametrize("workers", [0, -1, "many"])
-def test_worker_counts_that_mean_nothing(workers: Any) -> None:
-    with Lab() as lab, pytest.raises(BadSetting, match="is not a number of workers"):
-        lab.lease("threads", workers)
-
-
-def test_serial_has_one_worker() -> None:
-    with Lab() as lab, pytest.raises(BadSetting, match="serial: 2 workers asked for, but it has at most 1"):
-        lab.lease("serial", 2)
-
-
-def test_a_missing_launcher_is_named_with_its_remedy() -> None:
-    lab = Lab(Settings(mpiexec="no-such-launcher -n {ranks}"))
-    with pytest.raises(BackendMissing, match=r"mpi: no no-such-launcher beside this Python or on PATH; pip install"):
-        lab.lease("mpi", 2)
-
-
-def test_workers_that_do_not_come_up_are_told(lab: Lab) -> None:
-    from pytest_parallel_lab import Host, RunnerBackend
-
-    class Broken(Host):
-        def open(self, workers: int, settings: Settings, directory: str) -> object:
-            print("starting", workers)
-            raise OSError("no room")
-
-    class BrokenBackend(RunnerBackend):
-        name = "broken"
-
-        def host(self) -> Host:
-            return Broken()
-
-    lab.backends["broken"] = BrokenBackend()
-    with pytest.raises(
-        StartFailed, match=r"(?s)broken: 2 workers could not be started: .*no room.*printed:\nstarting 2"
-    ):
-        lab.lease("broken", 2)
-
-
-def test_a_keeper_that_is_gone_is_replaced(lab: Lab) -> None:
-    first = lab.run(os.getpid, backend="serial")
-    os.kill(lab.keeper.pid, signal.SIGKILL)
-    assert wait_until_gone([first]) == []  # its runners go with it
-    assert lab.run(square, 2, backend="serial") == 4
-
-
 def test_the_keeper_has_one_thread_and_its_directory_is_private(lab: Lab) -> None:
     lab.run(square, 2, backend="serial")
     keeper = psutil.Process(lab.keeper.pid)
     assert keeper.num_threads() == 1
     assert os.stat(lab.keeper.directory).st_mode & 0o077 == 0
-
-
-def test_a_daemon_is_killed_with_its_keeper() -> None:
-    def daemonise(_: Any) -> int:
-        read, write = os.pipe()
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                os.write(write, str(os.getpid()).encode())
-                signal.pause()
-            os._exit(0)
-        os.wait()
-        return int(os.read(read, 20))
-
-    with Lab() as lab:
-        daemon = lab.run(daemonise, workers=1, backend="threads")
-        assert psutil.pid_exists(daemon)
-    assert wait_until_gone([daemon]) == []
 
 
 def test_a_pool_runs_tasks(lab: Lab) -> None:
@@ -356,43 +184,5 @@ def test_a_pool_runs_tasks(lab: Lab) -> None:
         lease.end()
 
 
-@pytest.mark.parametrize("backend", PROCESS_BACKENDS)
-def test_a_pool_whose_worker_dies_fails_every_task(lab: Lab, backend: str) -> None:
-    lease = lab.lease(backend, 2)
-    pool = lease.group.pool()
-    futures = [pool.submit(os._exit, 4), pool.submit(time.sleep, 60)]
-    with pytest.raises(WorkerDied, match=rf"^{backend}: worker \d of 2 .* exited with code 4"):
-        futures[0].result()
-    assert isinstance(futures[1].exception(), WorkerDied)
-    pool.abandon()
-    lease.end()
-
-
-def test_an_interrupted_start_leaves_the_lab_usable(lab: Lab) -> None:
-    class Interrupted(Exception):
-        pass
-
-    def interrupt(*_: Any) -> None:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
-        with pytest.raises(Interrupted):
-            lab.run(time.sleep, 60, backend="serial")
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    assert lab.run(square, 3, backend="serial") == 9
-
-
 def test_left_over_is_an_error_of_ours() -> None:
     assert issubclass(LeftOver, ParallelError)
-
-
-def test_a_keeper_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    keeper = KeeperClient()
-    with pytest.raises(ParallelError, match=r"the keeper \(pid \d+\) is gone: .*exit status"):
-        keeper.fork()
-    keeper.close()

@@ -65,7 +65,6 @@ def test_what_only_works_by_chance_passes_where_chance_is_left(program: MpiProgr
     run(labs[""], program.function, program.ranks).values()
 
 
-@pytest.mark.parametrize("needs", ["", "both"])
 @pytest.mark.parametrize(("function", "ranks"), mpi_programs.INNOCENT, ids=lambda value: getattr(value, "__name__", ""))
-def test_what_only_looks_stuck_is_left_alone(function: object, ranks: int, needs: str, labs: dict[str, Lab]) -> None:
-    run(labs[needs], function, ranks).values()
+def test_what_only_looks_stuck_is_left_alone(function: object, ranks: int, labs: dict[str, Lab]) -> None:
+    run(labs["both"], function, ranks).values()

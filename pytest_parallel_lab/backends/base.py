@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from pytest_parallel_lab.backends.remote_pool import RemotePool
+from pytest_parallel_lab.backends.runner_group import RunnerGroup
 from pytest_parallel_lab.backends.supervision import Supervision
 from pytest_parallel_lab.keeper.channel import Parcel
 from pytest_parallel_lab.keeper.client import KeeperClient
@@ -106,9 +107,11 @@ class RunnerBackend:
 
     def start(self, keeper: KeeperClient, workers: int, settings: Settings) -> WorkerGroup:
         """Fork a runner and have it open its host."""
-        from pytest_parallel_lab.backends.runner_group import RunnerGroup
 
-        return RunnerGroup(self, keeper, workers, settings)
+        def watch(root: int, members: Sequence[Worker]) -> Supervision:
+            return self.watch(keeper, root, members, settings)
+
+        return RunnerGroup(self.name, keeper, self.host(), workers, settings, watch)
 
     def watch(self, keeper: KeeperClient, root: int, members: Sequence[Worker], settings: Settings) -> Supervision:
         """What looks after a run: by default, whether anything in the runner's tree can still move."""

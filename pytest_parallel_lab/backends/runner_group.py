@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
 from pytest_parallel_lab.backends.limit import LimitPassed
@@ -36,9 +36,6 @@ from pytest_parallel_lab.model.outcome import (
 from pytest_parallel_lab.model.settings import Settings
 from pytest_parallel_lab.model.verdict import Verdict
 
-if TYPE_CHECKING:
-    from pytest_parallel_lab.backends.base import RunnerBackend
-
 _HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 _DEATH_GRACE_S = 0.2  # what an implementation gets to deal with a dead worker itself
 _CLEAN_LIMIT_S = 5.0
@@ -48,11 +45,32 @@ _STOP_LIMIT_S = 2.0
 class RunnerGroup:
     """One runner and the workers it owns."""
 
-    def __init__(self, backend: RunnerBackend, keeper: KeeperClient, workers: int, settings: Settings) -> None:
+    def __init__(
+        self,
+        backend: str,
+        keeper: KeeperClient,
+        host: Host,
+        workers: int,
+        settings: Settings,
+        watch: Callable[[int, Sequence[Worker]], Supervision],
+    ) -> None:
+        """Fork a runner and have it open its host.
+
+        Args:
+            backend: its name.
+            keeper: forks the runner.
+            host: what it is to host.
+            workers: how many.
+            settings: how they are started.
+            watch: makes what looks after one run, from the runner's pid and its workers.
+
+        Raises:
+            StartFailed: the workers did not come up.
+        """
         self.workers = workers
         self._backend = backend
         self._settings = settings
-        host = backend.host()
+        self._watch = watch
         self._keeper = keeper
         self._channel, self.pid = keeper.fork()
         self._output = OutputReader(keeper.directory)
@@ -99,7 +117,7 @@ class RunnerGroup:
             why = f"they were not up after {settings.start_limit_s:g} s"
         printed = self._output.new_output(self.pid)
         raise StartFailed(
-            f"{self._backend.name}: {self.workers} workers could not be started: {why}"
+            f"{self._backend}: {self.workers} workers could not be started: {why}"
             + (f"\nThey printed:\n{printed}" if printed else "")
             + (f"\n{memory.space()}" if "No space left" in why else "")
         )
@@ -115,7 +133,7 @@ class RunnerGroup:
         """Carry out one packed call."""
         fates: dict[int, Fate] = {}
         facts: dict[str, Any] = {}
-        supervision = self._watch()
+        supervision = self._watch(self.pid, self._members)
 
         def note(index: int, message: Message | None) -> float | None:
             if index > 0:  # the watch
@@ -180,7 +198,7 @@ class RunnerGroup:
         reports = tuple(self._reports(fates))
         went_well = isinstance(fates[self.pid], Returned)
         potential = potential_deadlocks(self._keeper.directory, self.pid) if self._settings.traces and went_well else ()
-        outcome = Outcome(self._backend.name, self.workers, reports, facts, shared_memory, verdict, potential)
+        outcome = Outcome(self._backend, self.workers, reports, facts, shared_memory, verdict, potential)
         self._broken = self._broken or not outcome.intact
         return outcome
 
@@ -193,12 +211,9 @@ class RunnerGroup:
             for worker in [runner, *members]
         ]
 
-    def _watch(self) -> Supervision:
-        return self._backend.watch(self._keeper, self.pid, self._members, self._settings)
-
     def examine(self, limit: str) -> Verdict:
         """What the runner's tree does now."""
-        return self._watch().judge(limit)
+        return self._watch(self.pid, self._members).judge(limit)
 
     def victims(self) -> Sequence[Worker]:
         """The workers; where the host has none, what the function that runs has started."""
@@ -211,9 +226,7 @@ class RunnerGroup:
 
     def pool(self) -> RemotePool:
         """The workers as an executor."""
-        self._pool = RemotePool(
-            self._backend.name, self.workers, [self._channel], tasks_at_once=None, members=self._members
-        )
+        self._pool = RemotePool(self._backend, self.workers, [self._channel], tasks_at_once=None, members=self._members)
         return self._pool
 
     def printed(self) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ class ProcessReport:
     Attributes:
         label: such as ``process 2 (Process-1)`` or ``rank 1``.
         pid: its pid.
-        command: its command line in short.
+        command: its command line in short, where it is a program of its own; what a rank does.
         threads: its threads; none where it has ended.
         exit_status: its exit code, or minus the signal that ended it; None while it lives.
         stacks: its stacks as faulthandler or py-spy wrote them, where Python could not tell.
@@ -47,7 +47,7 @@ class ProcessReport:
     def lines(self) -> Iterator[str]:
         """The process's part of the full report."""
         ended = "" if self.exit_status is None else f" {how_it_ended(self.exit_status)}"
-        yield f"### {self.label}, pid {self.pid}{ended}: {self.command}"
+        yield f"### {self.label}, pid {self.pid}{ended}{f': {self.command}' if self.command else ''}"
         for thread in self.threads:
             yield f"{thread.label} {thread.doing}"
             yield from (f'  File "{site.path}", line {site.line}, in {site.function}' for site in thread.stack)
@@ -166,7 +166,8 @@ def _report(process: ProcessState, told: Told | None, graph: WaitForGraph) -> Pr
             wait += f" in {spoke.operation}"
         threads.append(ThreadReport(name, wait, spoke.stack if spoke else ()))
     notes = [f"its child {pid} {how_it_ended(status)}" for pid, status in told.reaped if status]
-    return ProcessReport(label, process.pid, process.command, tuple(threads), None, told.raw, tuple(notes))
+    command = "" if told.name else process.command  # a fork's is that of the keeper
+    return ProcessReport(label, process.pid, command, tuple(threads), None, told.raw, tuple(notes))
 
 
 def _thread_of(process: ProcessState, tid: int) -> str:

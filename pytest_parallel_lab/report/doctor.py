@@ -41,6 +41,8 @@ def _machine(choices: Choices) -> Iterator[str]:
     yield f"start methods: {', '.join(methods)} (runs use {default})"
     yield f"shared memory: {memory.space()}"
     yield from choices.lab.run(_numerics, backend="serial")
+    why_not = choices.lab.keeper.cannot_watch
+    yield f"deadlocks: {f'not proved, the limit decides: {why_not}' if why_not else 'proved, from /proc'}"
 
 
 def _numerics() -> list[str]:

@@ -13,9 +13,12 @@ from typing import Any, TypeVar, Union
 
 FAMILIES = (
     "locks",
+    "thread_locks",
     "files",
-    "synchronisers",
-    "queues_and_pipes",
+    "conditions_and_semaphores",
+    "events_and_barriers",
+    "queues",
+    "pipes",
     "pools",
     "managers",
     "sockets",
@@ -23,6 +26,7 @@ FAMILIES = (
     "loops",
     "forks",
     "innocents",
+    "innocent_peers",
     "innocent_clocks",
 )
 

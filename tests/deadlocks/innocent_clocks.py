@@ -1,4 +1,4 @@
-"""Programs that look stuck until a signal, a timer, a time limit or a late peer comes."""
+"""Programs that look stuck until a signal, a timer, a time limit or the end of a slow coroutine comes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import asyncio
 import ctypes
 import faulthandler
 import os
-import pty
 import select
 import selectors
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -190,76 +188,6 @@ def other_program_with_a_limit() -> int:
             program.wait(LONG)
         program.kill()
         return program.wait()
-
-
-# Late peers
-
-
-def connect_later(address: tuple[str, int]) -> None:
-    time.sleep(LONG)
-    socket.create_connection(address).close()
-
-
-@innocent
-def late_client() -> bytes:
-    """The server accepts a client that comes late."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        client = FORK.Process(target=connect_later, args=(server.getsockname(),))
-        client.start()
-        connection, _ = server.accept()
-        client.join()
-    with connection:
-        return connection.recv(1)
-
-
-def answer_later(server: socket.socket) -> None:
-    connection, _ = server.accept()
-    with connection:
-        time.sleep(LONG)
-        connection.sendall(b"answer")
-
-
-@innocent
-def late_answer() -> bytes:
-    """The client waits for the answer of a slow server."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        child = FORK.Process(target=answer_later, args=(server,))
-        child.start()
-        with socket.create_connection(server.getsockname()) as client:
-            answer = client.recv(100)
-    child.join()
-    return answer
-
-
-@innocent
-def daemon_writes_late() -> bytes:
-    """The main process reads what a daemon, no longer its descendant, writes after a while."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        os.setsid()
-        if not os.fork():
-            time.sleep(LONG)
-            os.write(writer, b"!")
-        os._exit(0)
-    os.close(writer)
-    os.waitpid(child, 0)
-    return os.read(reader, 1)
-
-
-@innocent
-def late_input() -> str:
-    """The main thread waits for input from a terminal at which somebody types late."""
-    master, slave = pty.openpty()
-    child = os.fork()
-    if not child:
-        time.sleep(LONG)
-        os.write(master, b"typed\n")
-        os._exit(0)
-    with os.fdopen(slave) as sys.stdin:
-        line = input()
-    os.waitpid(child, 0)
-    return line
 
 
 # Event loops

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ class Tracer:
         self.received: Counter[tuple[str, int, int]] = Counter()
         self.pending: dict[int, Part] = {}
         self.entered: dict[str, tuple[int, str]] = {}
+        self._threads = threading.active_count()
 
     def state(self) -> RankState:
         """The state now; asked for by another thread while the main one is inside MPI."""
@@ -47,7 +49,7 @@ class Tracer:
             dict(self.received),
             tuple(self.pending.values()),
             dict(self.entered),
-            self.opaque,
+            self.opaque or threading.active_count() > self._threads,  # another thread may still send
             time.process_time(),
         )
 
