@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_parallel_lab.keeper.agent import contract
+from pytest_parallel_lab.keeper.agent.source import nth_call
 from pytest_parallel_lab.model.lock_order import Potential, find_potential
 from pytest_parallel_lab.model.stacks import users_part
 from pytest_parallel_lab.model.told import Told, read_told
@@ -94,6 +95,9 @@ def _assigned_to(path: str, line: int, _: str, column: int) -> str:
         tree = ast.parse("".join(linecache.getlines(path)))
     except SyntaxError:
         return ""
+    if column < 0:
+        call = nth_call(tree, line, -column)
+        column = call.col_offset if call is not None else 0
     for target, value in _assignments(tree, line):
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
             for one, made in zip(target.elts, value.elts):

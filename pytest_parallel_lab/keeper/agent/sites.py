@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import itertools
 import sysconfig
 import threading
@@ -29,16 +30,35 @@ def users_site(frame: FrameType | None) -> Site | None:
 
 
 def made_at(frame: FrameType | None) -> tuple[str, int, str, int] | None:
-    """As ``users_site``, with the column of the call where Python knows it (from 3.11): its line may make several."""
+    """As ``users_site``, with the column of the call, since its line may make several.
+
+    Before Python 3.11, which knows columns: minus the number of the call in its line.
+    """
     while frame is not None and is_library(frame.f_code):
         frame = frame.f_back
     if frame is None:
         return None
-    column = 0
-    if hasattr(frame.f_code, "co_positions"):
-        position = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
-        column = (position[2] if position else None) or 0
-    return (*site(frame), column)
+    found = position(frame)
+    return (*site(frame), found[2] or 0 if found else -call_number(frame))
+
+
+def position(frame: FrameType) -> tuple[int | None, int | None, int | None, int | None] | None:
+    """First and last line, first and last column of what a frame executes; None before Python 3.11."""
+    if not hasattr(frame.f_code, "co_positions"):
+        return None
+    return next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
+
+
+def call_number(frame: FrameType) -> int:
+    """Which of the calls in its line a frame is in, from 1 in the order they are made; 0 if in none."""
+    number, line = 0, 0
+    for instruction in dis.get_instructions(frame.f_code):
+        line = instruction.starts_line or line
+        if line == frame.f_lineno and instruction.opname.startswith("CALL"):
+            number += 1
+            if instruction.offset == frame.f_lasti:
+                return number
+    return 0
 
 
 def is_library(code: CodeType) -> bool:

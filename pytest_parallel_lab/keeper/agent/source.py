@@ -6,8 +6,11 @@ import ast
 import itertools
 import linecache
 import sys
+from collections.abc import Iterator
 from types import FrameType, MappingProxyType, ModuleType
 from typing import Any
+
+from pytest_parallel_lab.keeper.agent import sites
 
 _STANDARD = frozenset(sys.stdlib_module_names)
 _PACKAGE = __name__.partition(".")[0]
@@ -59,21 +62,28 @@ def _call_at(frame: FrameType) -> ast.Call | None:
     tree = _tree(frame.f_code.co_filename)
     if tree is None:
         return None
-    position = None
-    if hasattr(frame.f_code, "co_positions"):
-        position = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
+    position = sites.position(frame)
+    if position is None:
+        return nth_call(tree, frame.f_lineno, sites.call_number(frame))
     for node in ast.walk(tree):
-        if not isinstance(node, (ast.Call, ast.Await)):
-            continue
-        if position is not None:
-            if position != (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset):
-                continue
-        elif not node.lineno <= frame.f_lineno <= (node.end_lineno or node.lineno):
-            continue
-        found = node.value if isinstance(node, ast.Await) else node
-        if isinstance(found, ast.Call):
-            return found
+        if isinstance(node, (ast.Call, ast.Await)):
+            found = node.value if isinstance(node, ast.Await) else node
+            here = (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+            if isinstance(found, ast.Call) and position == here:
+                return found
     return None
+
+
+def nth_call(tree: ast.AST, line: int, number: int) -> ast.Call | None:
+    """The call of a line that is made as the ``number``-th, from 1: arguments are evaluated first."""
+
+    def in_order(node: ast.AST) -> Iterator[ast.Call]:
+        for child in ast.iter_child_nodes(node):
+            yield from in_order(child)
+        if isinstance(node, ast.Call) and node.lineno == line:
+            yield node
+
+    return next(itertools.islice(in_order(tree), number - 1, None), None) if number > 0 else None
 
 
 def _tree(path: str) -> ast.Module | None:
