@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_parallel_lab import Deadlock, Lab
 from pytest_parallel_lab.backends import supervision
-from tests.deadlocks import corpus
+from tests.deadlocks import corpus, subprocesses
 from tests.deadlocks.corpus import Program
 
 BUGGY, FIXED, INNOCENT = corpus.load()
@@ -82,3 +84,17 @@ def test_the_exception_carries_the_cycle_and_the_processes(supervised: Callable[
     assert first.taken_at.line < first.at.line
     assert [process.exit_status for process in caught.value.processes] == [None] * 3
     assert all(process.threads[0].stack for process in caught.value.processes)
+
+
+def test_py_spy_reads_the_stacks_of_other_programs(
+    supervised: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "py-spy"
+    program.write_text('#!/bin/sh\necho "Thread $3 (idle) as py-spy saw it"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(Deadlock) as caught:
+        supervised(subprocesses.both_read)
+    (other,) = [process for process in caught.value.processes if process.command]
+    assert other.stacks == f"Thread {other.pid} (idle) as py-spy saw it\n"
+    assert "as py-spy saw it" in caught.value.verdict.full()

@@ -152,9 +152,10 @@ def _started(library: Sequence[FrameType]) -> FrameType | None:
     last = ""
     while rest and rest[-1].f_code.co_name in _STARTERS:
         last = rest.pop().f_code.co_name
-    if not rest or last in _IDLE or rest[-1].f_code.co_name in _HELPERS:
+    if not rest or rest[-1].f_code.co_name in _HELPERS:
         return None
-    return rest[-1]
+    idle = last in _IDLE and rest[-1].f_code.co_name == "get"  # waits for its next task
+    return None if idle else rest[-1]
 
 
 def _waited_for(frame: FrameType) -> dict[str, Any]:
