@@ -37,6 +37,7 @@ def run(lab: Lab, function: Callable[[Any], Any], engines: int) -> Outcome:
         lease.end()
 
 
+@pytest.mark.timeout(LIMIT_S)
 @pytest.mark.parametrize("program", STUCK, ids=lambda program: program.function.__name__)
 def test_a_deadlock_is_proved_and_explained(program: EngineProgram, labs: dict[bool, Lab]) -> None:
     verdict = run(labs[program.mpi_engines], program.function, program.engines).verdict

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_parallel_lab.backends.mpi.reporter import report
-from pytest_parallel_lab.backends.mpi.tracer import Tracer
+from pytest_parallel_lab.backends.mpi.tracer import REPORTER, Tracer
 from pytest_parallel_lab.backends.mpi.tracing import Tracing
 from pytest_parallel_lab.backends.mpi.watch import RankWatch
 from pytest_parallel_lab.backends.supervision import Supervision
@@ -43,7 +43,7 @@ def trace_engine(directory: str) -> None:
                 lambda: replace(tracer.state(), finished=not contract.is_busy(directory, pid)),
             )
 
-    threading.Thread(target=serve, daemon=True, name="reporter").start()
+    threading.Thread(target=serve, daemon=True, name=REPORTER).start()
 
 
 def _address(directory: str, pid: int) -> str:

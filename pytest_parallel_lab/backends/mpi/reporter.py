@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from pytest_parallel_lab.backends.mpi.tracer import REPORTER
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
 from pytest_parallel_lab.model.mpi_waits import RankState
 
@@ -22,4 +23,4 @@ def report(channel: Channel, state: Callable[[], RankState]) -> None:
             except RuntimeError:  # a table grew while it was copied: they ask again
                 channel.send("state", {"state": None})
 
-    threading.Thread(target=answer, daemon=True, name="reporter").start()
+    threading.Thread(target=answer, daemon=True, name=REPORTER).start()

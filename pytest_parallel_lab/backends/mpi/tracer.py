@@ -13,6 +13,8 @@ from pytest_parallel_lab.keeper.agent import sites
 from pytest_parallel_lab.model.mpi_waits import COLLECTIVE, Call, Part, RankState
 from pytest_parallel_lab.model.told import Site
 
+REPORTER = "reporter"  # the name of our own threads
+
 
 class Tracer:
     """What one rank has done in a run."""
@@ -36,7 +38,7 @@ class Tracer:
         self.received: Counter[tuple[str, int, int]] = Counter()
         self.pending: dict[int, Part] = {}
         self.entered: dict[str, tuple[int, str]] = {}
-        self._threads = threading.active_count()
+        self._threads = _threads()
 
     def state(self) -> RankState:
         """The state now; asked for by another thread while the main one is inside MPI."""
@@ -49,7 +51,7 @@ class Tracer:
             dict(self.received),
             tuple(self.pending.values()),
             dict(self.entered),
-            self.opaque or threading.active_count() > self._threads,  # another thread may still send
+            self.opaque or _threads() > self._threads,  # another thread may still send
             time.process_time(),
         )
 
@@ -75,3 +77,8 @@ class Tracer:
         index = self.entered.get(comm, (0, ""))[0]
         self.entered[comm] = (index + 1, name)
         return Part(COLLECTIVE, comm, members, index=index, name=name)
+
+
+def _threads() -> int:
+    """How many threads there are that could call MPI."""
+    return sum(thread.name != REPORTER for thread in threading.enumerate())
