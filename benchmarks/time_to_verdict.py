@@ -22,6 +22,7 @@ from tests.deadlocks import corpus
 from tests.deadlocks.corpus import Program
 
 ROOT = Path(__file__).parents[1]
+PATIENCE_S = 15.0
 EVERY = 4  # of the corpus, for the time that pytest-timeout takes
 OURS = "def test_it(supervised):\n    supervised({function})\n"
 PLAIN = "def test_it():\n    {function}()\n"
@@ -38,6 +39,7 @@ class Kind:
     explained: int = 0
     session_went_on: int = 0
     left_processes: int = 0
+    never_ended: int = 0
 
 
 def run(kind: Kind, program: Program, directory: Path) -> None:
@@ -56,7 +58,12 @@ def run(kind: Kind, program: Program, directory: Path) -> None:
     )
     assert done.stdout is not None
     os.set_blocking(done.stdout.fileno(), False)
-    done.wait(120)
+    try:
+        done.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        kind.never_ended += 1
+        done.kill()
+        done.wait()
     kind.elapsed_s.append(time.perf_counter() - started_s)
     printed = (done.stdout.read() or b"").decode(errors="replace")
     left = [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
@@ -88,6 +95,7 @@ def main(limit_s: float = 3.0) -> None:
         print(
             f"{kind.name:24} median {median_s:5.2f} s, {median_s / statistics.median(kinds[0].elapsed_s):4.1f} times; "
             f"told what hangs in {kind.explained}; next test ran in {kind.session_went_on}; "
+            f"pytest did not end in {kind.never_ended}; "
             f"left {kind.left_processes} processes behind"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from pytest_parallel_lab.keeper.ask import stacks as stacks_of
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
 from pytest_parallel_lab.keeper.client import KeeperClient, python_command
 from pytest_parallel_lab.keeper.output import OutputReader
+from pytest_parallel_lab.keeper.tree import lives
 from pytest_parallel_lab.model.errors import StartFailed
 from pytest_parallel_lab.model.outcome import Died, Fate, Outcome, Raised, Unfinished, Worker, WorkerReport
 from pytest_parallel_lab.model.settings import Settings
@@ -218,7 +220,11 @@ class RankGroup:
 
         self._broken = self._broken or (self._pool is not None and self._pool.broken)
         if not self._broken:
-            gather([*self._channels, *self._guard_channels], note, limit_s=0.0)
+            # A rank may be dead for a moment before its guard has told.
+            here = [w for w in self._members if w.host == socket.gethostname()]
+            dead = not all(lives(w.pid) for w in here)
+            gather([*self._channels, *self._guard_channels], note, limit_s=_DEATH_GRACE_S if dead else 0.0)
+            self._broken = self._broken or dead
         return not self._broken
 
     def untold(self) -> str | None:
