@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 def slow_square(x: int) -> int:
     """Take some milliseconds of computing to square a number."""
-    for _ in range(100_000):
+    for _ in range(500_000):
         pass
     return x * x
 
