@@ -8,7 +8,7 @@ import time
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
 from pytest_parallel_lab.keeper.watch.quiescence import Cast, Prover
 
-_SOON_S = 0.05
+_SOON_S = 0.1
 _COST_SHARE = 0.005  # of one core, at most
 _SELDOM_S = 5.0
 
