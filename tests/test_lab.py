@@ -16,8 +16,6 @@ import pytest
 from pytest_parallel_lab import CannotSend, Lab, LeftOver, ParallelError, WorkerRaised, implementation
 from tests.functions import IN_RUNNER, PROCESS_BACKENDS, START_METHODS, fail, pids, square, squares
 
-EXECUTOR_LIKE = ["threads", "executor"]
-
 
 def say(pool: Any) -> None:
     print("the runner speaks")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from pytest_parallel_lab.keeper.agent import sites
 from pytest_parallel_lab.keeper.agent.order import Notes
 from pytest_parallel_lab.keeper.agent.tell import describe_semaphore
 
@@ -85,10 +87,6 @@ def _processes(notes: Notes) -> None:
 
 
 def _where() -> Any:
-    import sys
-
-    from pytest_parallel_lab.keeper.agent import sites
-
     return sites.users_site(sys._getframe(1))
 
 

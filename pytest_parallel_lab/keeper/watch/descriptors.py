@@ -56,7 +56,6 @@ class Descriptors:
         name = self._open.get(pid, {}).get(fd)
         if name is None:
             raise Reachable(f"descriptor {fd} is not known")
-        kind = re.sub(r":?\[?(anon_inode:)?\[?", "", name.partition("[")[0]) or name
         if name.startswith("pipe:"):
             return self._pipe(name, writes=writes)
         if name.startswith("socket:"):
@@ -69,7 +68,7 @@ class Descriptors:
             return self._timerfd(pid, fd)
         if name == "anon_inode:[eventpoll]":
             return self.polled(pid, self._polled_by(pid, fd))
-        raise Reachable(f"anybody may use {kind if name.startswith('anon_inode') else name}")
+        raise Reachable(f"anybody may use {name}")
 
     def polled(self, pid: int, fds: Iterable[int]) -> End:
         """What a thread waits for that polls several descriptors. Raises Reachable as ``end``."""

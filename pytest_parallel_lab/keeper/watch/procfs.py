@@ -6,6 +6,8 @@ import contextlib
 import os
 from dataclasses import dataclass
 
+from pytest_parallel_lab.keeper.watch.syscalls import KNOWN_MACHINE
+
 _CHUNK_BYTES = 1 << 16
 
 
@@ -165,4 +167,6 @@ def missing() -> str | None:
             read(f"/proc/self/task/{os.getpid()}/{name}")
         except OSError as error:
             return f"/proc/<pid>/task/<tid>/{name} cannot be read ({error.strerror})"
+    if not KNOWN_MACHINE:
+        return f"the system calls of {os.uname().machine} are not known"
     return None
