@@ -24,7 +24,8 @@ from pytest_parallel_lab.fixtures.leases import leases_of
 if TYPE_CHECKING:
     from pytest_parallel_lab.model.errors import TimedOut
 
-_GRACE_S = 2.0  # what the main thread gets to end by itself once the limit has passed
+_GRACE_S = 2.0  # what the main thread gets to notice that the limit has passed
+_REPORT_S = 20.0  # and then to ask every worker what it does, on however slow a machine
 _TIMERS = pytest.StashKey[Callable[[], None]]()
 
 
@@ -95,7 +96,7 @@ def _by_thread(item: pytest.Item, limit: limits.Limit, settings: Any) -> Callabl
         if _debugs(settings):
             return
         limit.let_pass()
-        if limit.waited_on and ended.wait(_GRACE_S):
+        if ended.wait(_GRACE_S) or (limit.taken and ended.wait(_REPORT_S)):
             return
         _end_pytest(item, limit)
 

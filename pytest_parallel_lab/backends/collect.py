@@ -62,8 +62,7 @@ def gather(
         look_s = watch.next_s if watch is not None else None
         next_s = min((moment for moment in (deadline, look_s) if moment is not None), default=None)
         patience_s = None if next_s is None else max(0.0, next_s - time.monotonic())
-        with limits.waited_on(limit):
-            readable = ready([*still_open.values(), *([limit] if limit else [])], patience_s)
+        readable = ready([*still_open.values(), *([limit] if limit else [])], patience_s)
         if limit in readable:
             assert limit is not None
             raise limit.take()

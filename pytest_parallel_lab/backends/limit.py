@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator
 
 
 class LimitPassed(BaseException):
@@ -15,13 +14,13 @@ class Limit:
     """Wakes the main thread out of a wait for workers, from any other thread."""
 
     def __init__(self, text: str) -> None:
-        """Make a limit that has not passed.
+        """Make a limit that has not passed, and that ``taken`` says nobody has noticed.
 
         Args:
             text: the limit in words, for the report.
         """
         self.text = text
-        self.waited_on = False
+        self.taken = False
         self._r, self._w = socket.socketpair()
 
     def fileno(self) -> int:
@@ -30,6 +29,7 @@ class Limit:
 
     def take(self) -> LimitPassed:
         """What to raise where ``fileno`` has become readable; the next wait is not woken again."""
+        self.taken = True
         self._r.recv(1)
         return LimitPassed(self.text)
 
@@ -50,19 +50,6 @@ _limits: list[Limit] = []
 def current() -> Limit | None:
     """The limit in force, if any."""
     return _limits[-1] if _limits else None
-
-
-@contextlib.contextmanager
-def waited_on(limit: Limit | None) -> Iterator[None]:
-    """Mark that the main thread waits where a limit can wake it."""
-    if limit is None:
-        yield
-        return
-    limit.waited_on = True
-    try:
-        yield
-    finally:
-        limit.waited_on = False
 
 
 def enter(limit: Limit) -> None:
