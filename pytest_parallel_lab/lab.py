@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ from pytest_parallel_lab.model.settings import Settings, parse_names, parse_work
 if TYPE_CHECKING:
     from pytest_parallel_lab.backends.chaos import Harm
     from pytest_parallel_lab.backends.local_pools import LocalPools
+    from pytest_parallel_lab.model.exploration import Exploration
+    from pytest_parallel_lab.model.write_sets import WriteSets
 
 _WARM_GROUPS = 16  # the least recently used beyond these are stopped
 
@@ -223,6 +225,34 @@ class Lab:
         call = pack_call(function, args, kwargs)
         with self._fresh(function, backend, workers, self._settings(start_method, None)) as group:
             return harm.run(group, call, limit_s)
+
+    def explore(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        workers: int = 1,
+        backend: str | None = None,
+        start_method: str | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Exploration:
+        """Run a function under many schedules; all about it in ``backends.exploring.explore``."""
+        __tracebackhide__ = True
+        from pytest_parallel_lab.backends.exploring import explore
+
+        plain = backend is None and implementation_of(function) is None
+        name = "serial" if plain else backend_of(function, backend)
+        key = self._key(name, workers, self._settings(start_method, None))
+        return explore(
+            self.keeper, self.backend(name), key.workers, key.settings, function, args, kwargs or {}, **options
+        )
+
+    def write_sets(self, task: Callable[..., Any], tasks: Iterable[Any], **options: Any) -> WriteSets:
+        """Find which elements of ``out=`` each task writes, run alone; all about it in ``find_write_sets``."""
+        __tracebackhide__ = True
+        from pytest_parallel_lab.explore.write_sets import find_write_sets
+
+        return find_write_sets(lambda: self._fresh(task, "serial", 1, self.settings), task, tasks, **options)
 
     @contextlib.contextmanager
     def _fresh(

@@ -11,6 +11,8 @@ from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.implementation import implementation_of
 from pytest_parallel_lab.model.settings import (
     HARMS,
+    NUMERICAL,
+    STRATEGIES,
     nearest,
     parse_mpi_strict,
     parse_names,
@@ -21,12 +23,14 @@ from pytest_parallel_lab.options import Choices
 
 _MARKS = {
     "chaos": 'chaos("kill-worker", after_s=0.1): harm a worker in the middle of the run that the chaos fixture makes',
+    "explore": "explore(runs=100, seed=7): how far the explore fixture searches, and what counts",
     "parallel_workers": "parallel_workers(1, 2, ...): worker counts for this test",
     "parallel_backends": 'parallel_backends("threads", "mpi", ...): backends for this test',
     "parallel_mpi_strict": 'parallel_mpi_strict("sends", "collectives"): what MPI may not do early in this test',
     "parallel_start_method": 'parallel_start_method("spawn"): multiprocessing start method for this test',
 }
-_KEYWORDS = {"chaos": {"after_s", "stall_s", "seed"}}
+_EXPLORE = {"runs", "seconds", "seed", "strategy", "bound", "opcodes", "hash_seeds", "rtol", "atol", "numerical"}
+_KEYWORDS = {"chaos": {"after_s", "stall_s", "seed"}, "explore": _EXPLORE}
 _FIXTURE_BACKENDS = {
     "mpiexec": "mpi",
     "ipcluster": "ipyparallel",
@@ -78,6 +82,13 @@ def _check_values(mark: pytest.Mark, choices: Choices, where: str) -> None:
         parse_workers(mark.args, where)
     elif mark.name == "parallel_backends":
         parse_names(mark.args, choices.known_backends, where, "backend")
+    elif mark.name == "explore":
+        if mark.args:
+            raise BadSetting(f"{where}: takes keyword arguments only; write {_usage(mark.name)}")
+        if "strategy" in mark.kwargs:
+            parse_names(mark.kwargs["strategy"], STRATEGIES, where, "strategy")
+        if "numerical" in mark.kwargs:
+            parse_names([mark.kwargs["numerical"]], NUMERICAL, where, "way to take numerical differences")
     elif mark.name == "parallel_mpi_strict":
         parse_mpi_strict(mark.args, where)
     elif len(mark.args) != 1:

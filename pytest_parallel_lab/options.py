@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from pytest_parallel_lab.model.cores import usable_cores
 from pytest_parallel_lab.model.errors import BadSetting
+from pytest_parallel_lab.model.schedule import parse_schedule
 from pytest_parallel_lab.model.settings import (
     BUILTIN_BACKENDS,
     DEFAULT_ENGINES,
     DEFAULT_MPIEXEC,
+    STRATEGIES,
     Settings,
     parse_mpi_strict,
     parse_mpiexec,
     parse_names,
+    parse_number,
     parse_start_method,
     parse_workers,
 )
@@ -48,6 +51,10 @@ _OPTIONS = (
     _Option("mpiexec", "COMMAND", f"command that starts MPI ranks (default: {DEFAULT_MPIEXEC!r})"),
     _Option("engines", "LAUNCHER", f"ipyparallel's launcher of engines (default: {DEFAULT_ENGINES})"),
     _Option("mpi-strict", "KINDS", "have MPI sends wait for receivers, collectives for all ranks: sends,collectives"),
+    _Option("explore-runs", "N", "explore: at most so many runs of a function (default: 300)"),
+    _Option("explore-seconds", "S", "explore: search for at most so long (default: 10)"),
+    _Option("explore-seed", "N", "explore: what sampled schedules come from (default: 0)"),
+    _Option("explore-strategy", "NAMES", "explore: how schedules are chosen (default: bounded,random,pct)"),
     _Option("require", "NAMES", "fail, not skip, where one of these backends is missing"),
 )
 
@@ -58,6 +65,12 @@ def add_options(parser: pytest.Parser) -> None:
     for option in _OPTIONS:
         group.addoption(option.flag, metavar=option.metavar, default=None, help=option.help)
         parser.addini(option.key, help=f"default of {option.flag}", default=None)
+    group.addoption(
+        "--parallel-replay",
+        metavar="SCHEDULE",
+        default=None,
+        help="explore: carry out this one schedule, as a failure has told it",
+    )
     group.addoption(
         "--parallel-doctor",
         action="store_true",
@@ -100,6 +113,23 @@ class Choices:
             engines=engines or DEFAULT_ENGINES,
             mpi_strict=parse_mpi_strict(strict, strict_source),
         )
+
+        self.explore = self._exploring()
+        replay = self._config.getoption("--parallel-replay")
+        self.replay = None if replay is None else parse_schedule(replay, "--parallel-replay")
+
+    def _exploring(self) -> dict[str, Any]:
+        """What was chosen for explorations."""
+        chosen: dict[str, Any] = {}
+        kinds: dict[str, type[int] | type[float]] = {"runs": int, "seconds": float, "seed": int}
+        for name, kind in kinds.items():
+            text, source = self._given(f"explore-{name}")
+            if text:
+                chosen[name] = parse_number(text, kind, source, least=0 if name == "seed" else 1)
+        strategy, source = self._given("explore-strategy")
+        if strategy:
+            chosen["strategy"] = parse_names(strategy, STRATEGIES, source, "strategy")
+        return chosen
 
     def _given(self, name: str) -> tuple[str, str]:
         """An option's value and where it was given: the command line goes before the ini file."""

@@ -10,16 +10,19 @@ from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selecti
 from pytest_parallel_lab.backends.limit import LimitPassed
 from pytest_parallel_lab.fixtures.chaos import EndedWithError, chaos
 from pytest_parallel_lab.fixtures.clusters import ipcluster
+from pytest_parallel_lab.fixtures.explore import explore
 from pytest_parallel_lab.fixtures.leases import _parallel_leases, leases_of
 from pytest_parallel_lab.fixtures.mpi import mpiexec
 from pytest_parallel_lab.fixtures.pools import parallel_pool, process_pool, thread_pool
 from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, parallel_workers
 from pytest_parallel_lab.fixtures.supervised import supervised
+from pytest_parallel_lab.fixtures.write_sets import write_sets
 from pytest_parallel_lab.model.cores import usable_cores
 
 __all__ = [
     "_parallel_leases",
     "chaos",
+    "explore",
     "ipcluster",
     "mpiexec",
     "parallel_backend",
@@ -29,6 +32,7 @@ __all__ = [
     "process_pool",
     "supervised",
     "thread_pool",
+    "write_sets",
 ]
 
 

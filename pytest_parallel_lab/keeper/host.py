@@ -159,7 +159,7 @@ def report_raised(
     channel: Channel, error: BaseException, kind: str = "raised", body: Mapping[str, Any] | None = None
 ) -> None:
     """Report an exception: its text always, the exception itself where it can travel."""
-    tb = _users_part(error)
+    tb = users_part(error)
     if tb is None and isinstance(error, ParallelError):  # ours: the text says it all
         text = f"{type(error).__name__}: {error}"
     else:
@@ -171,7 +171,7 @@ def report_raised(
     channel.send(kind, {**(body or {}), "type_name": type(error).__name__, "traceback": text}, parcel)
 
 
-def _users_part(error: BaseException) -> Any:
+def users_part(error: BaseException) -> Any:
     """The traceback without our own frames at its top."""
     tb = error.__traceback__
     while tb is not None and tb.tb_frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import mmap
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -34,6 +35,7 @@ def capture(directory: str, *, traces: bool = False) -> None:
     _redirect(directory)
     notes = notes_directory(directory, os.getpid()) if traces else ""
     if notes:
+        shutil.rmtree(notes, ignore_errors=True)  # of a process that had the same pid
         os.mkdir(notes)
     install(directory, notes=notes)
     # Lines, so that a worker that dies has shown all it printed.
@@ -78,7 +80,8 @@ def _show_when_busy(directory: str) -> None:
 
 def _redirect(directory: str) -> None:
     pid = os.getpid()
-    fd = os.open(os.path.join(directory, f"{pid}.out"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC  # truncated: pids come again
+    fd = os.open(os.path.join(directory, f"{pid}.out"), flags, 0o600)
     os.dup2(fd, 1)
     os.dup2(fd, 2)
     os.close(fd)

@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -160,6 +161,7 @@ class Runner:
 def _keep_temporary_files_in(directory: str) -> None:
     """Have ``multiprocessing`` put its sockets into the session's directory: killed processes leave them behind."""
     place = os.path.join(directory, f"pymp-{os.getpid()}")
+    shutil.rmtree(place, ignore_errors=True)  # of a process that had the same pid
     os.mkdir(place)
     multiprocessing.current_process()._config["tempdir"] = place  # type: ignore[attr-defined]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_parallel_lab.model.exploration import Exploration
     from pytest_parallel_lab.model.lock_order import Potential
     from pytest_parallel_lab.model.outcome import Outcome
     from pytest_parallel_lab.model.verdict import ProcessReport, Verdict
     from pytest_parallel_lab.model.wait_for import Wait
+    from pytest_parallel_lab.model.write_sets import WriteSets
 
 
 class ParallelError(Exception):
@@ -125,6 +127,64 @@ class PotentialDeadlock(ParallelError):
         self.found = found
 
 
+class Race(ParallelError, AssertionError):
+    """The outcome depends on who goes when.
+
+    Attributes:
+        exploration: all that was found; ``exploration.failure`` has the schedule.
+    """
+
+    def __init__(self, text: str, exploration: Exploration) -> None:
+        super().__init__(text)
+        self.exploration = exploration
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.exploration)
+
+    @property
+    def replay(self) -> str:
+        """The schedule, as ``--parallel-replay`` takes it."""
+        found = self.exploration
+        schedule = found.failure.schedule if found.failure is not None else found.numerical
+        return "" if schedule is None else str(schedule)
+
+
+class NumericalNondeterminism(Race):
+    """The last bits of a result depend on who goes when."""
+
+
+class SameStream(Race):
+    """Several workers draw the same random numbers."""
+
+
+class NumericalNondeterminismWarning(UserWarning):
+    """The last bits of a result depend on who goes when."""
+
+
+class WritesOverlap(ParallelError):
+    """Two tasks write the same elements of a shared array: which value stays is a matter of timing.
+
+    Attributes:
+        sets: what every task writes.
+    """
+
+    def __init__(self, text: str, sets: WriteSets) -> None:
+        super().__init__(text)
+        self.sets = sets
+
+
+class WritesMissing(ParallelError):
+    """No task writes some elements of a shared array.
+
+    Attributes:
+        sets: what every task writes.
+    """
+
+    def __init__(self, text: str, sets: WriteSets) -> None:
+        super().__init__(text)
+        self.sets = sets
+
+
 for _error in list(globals().values()):
-    if isinstance(_error, type) and issubclass(_error, ParallelError):
+    if isinstance(_error, type) and issubclass(_error, (ParallelError, UserWarning)):
         _error.__module__ = __name__.partition(".")[0]  # where users import it from, and see it come from

@@ -12,6 +12,8 @@ BUILTIN_BACKENDS = ("serial", "threads", "processes", "executor", "ipyparallel",
 START_METHODS = ("fork", "spawn", "forkserver")
 HARMS = ("kill-worker", "stall-worker", "kill-engine", "kill-rank")
 MPI_STRICTNESS = ("sends", "collectives")
+STRATEGIES = ("bounded", "random", "pct")
+NUMERICAL = ("warn", "allow", "fail")
 DEFAULT_MPIEXEC = "mpiexec -n {ranks}"
 DEFAULT_ENGINES = "local"
 
@@ -77,6 +79,22 @@ def parse_workers(text: str | Iterable[object], source: str) -> tuple[int, ...]:
     if not counts:
         raise BadSetting(f"{source}: no number of workers given; give whole numbers from 1, such as 1,2,4")
     return tuple(counts)
+
+
+def parse_number(text: str, kind: type[int] | type[float], source: str, least: float) -> float:
+    """Read a number.
+
+    Raises:
+        BadSetting: it is none, or too small.
+    """
+    try:
+        number = kind(text)
+    except ValueError:
+        number = kind(least - 1)
+    if not number >= least:
+        what = "a whole number" if kind is int else "a number"
+        raise BadSetting(f"{source}: {text!r} is not {what} of at least {least:g}")
+    return number
 
 
 def parse_names(text: str | Sequence[str], known: Iterable[str], source: str, what: str) -> tuple[str, ...]:

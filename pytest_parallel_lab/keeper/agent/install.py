@@ -19,6 +19,7 @@ _PACKAGE_PARENT = str(Path(__file__).resolve().parents[3])
 _REMEMBERED = 100
 _stack_files: list[TextIO] = []  # faulthandler writes to the descriptor: keep it open
 _installed: dict[str, Any] = {}
+carried: list[Callable[[], str]] = []  # what else a spawned child is to do first, as source
 
 
 def install(directory: str, *, notes: str = "", birth: str = "") -> None:
@@ -80,7 +81,8 @@ class _Install:
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
         birth = _installed["keeps"].expect_child() if "keeps" in _installed else ""
         call = f"install({_installed['directory']!r}, notes={_installed['notes']!r}, birth={birth!r})"
-        return exec, (f"import sys; sys.path.append({_PACKAGE_PARENT!r}); from {__name__} import install; {call}",)
+        lines = [f"import sys; sys.path.append({_PACKAGE_PARENT!r})", f"from {__name__} import install; {call}"]
+        return exec, ("\n".join([*lines, *(source() for source in carried)]),)
 
 
 def _reach_spawned_children() -> None:

@@ -15,10 +15,35 @@ from pytest_parallel_lab.keeper.agent.order import Notes
 _notes: Notes
 
 
-def trace(notes: Notes) -> None:
+class Primitives:
+    """What traced locks are made of, and how those of ``multiprocessing`` are taken."""
+
+    def lock(self) -> Any:
+        """The lock inside a TracedLock."""
+        return _thread.allocate_lock()
+
+    def rlock(self) -> Any:
+        """The lock inside a TracedRLock."""
+        return _thread.RLock()
+
+    def acquire(self, semaphore: Any, block: bool, timeout: float | None) -> bool:
+        """Take a lock or semaphore of ``multiprocessing``."""
+        got: bool = semaphore._semlock.acquire(block, timeout)
+        return got
+
+    def release(self, semaphore: Any) -> None:
+        """Give it back."""
+        semaphore._semlock.release()
+
+
+_primitives = Primitives()
+
+
+def trace(notes: Notes, primitives: Primitives | None = None) -> None:
     """Have all locks made from now on know their holders, and note in what order they are taken."""
-    global _notes
+    global _notes, _primitives
     _notes = notes
+    _primitives = primitives or _primitives
     _trace_managed_locks({threading.Lock: TracedLock, threading.RLock: TracedRLock})
     threading.Lock = TracedLock  # type: ignore[assignment]
     threading.RLock = TracedRLock  # type: ignore[assignment]
@@ -56,7 +81,7 @@ class _Noting:
     def _given_back(self) -> None:
         self.holder = None
         tell.held.pop(id(self), None)
-        _notes.released(id(self))
+        _notes.released(self._parallel_lab_lock, id(self))
 
 
 class TracedLock(_Noting):
@@ -64,11 +89,11 @@ class TracedLock(_Noting):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = _thread.allocate_lock()
+        self._lock = _primitives.lock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock."""
-        got = self._lock.acquire(blocking, timeout)
+        got: bool = self._lock.acquire(blocking, timeout)
         if got:
             self._taken(for_ever=blocking and timeout == -1)
         return got
@@ -80,10 +105,10 @@ class TracedLock(_Noting):
 
     def locked(self) -> bool:
         """Whether it is taken."""
-        return self._lock.locked()
+        return bool(self._lock.locked())
 
     def __enter__(self) -> bool:
-        got = self._lock.acquire()
+        got: bool = self._lock.acquire()
         self._taken(for_ever=True)
         return got
 
@@ -92,7 +117,7 @@ class TracedLock(_Noting):
 
     def _at_fork_reinit(self) -> None:
         self._given_back()
-        self._lock._at_fork_reinit()  # type: ignore[attr-defined]
+        self._lock._at_fork_reinit()
 
 
 class TracedRLock(_Noting):
@@ -102,12 +127,12 @@ class TracedRLock(_Noting):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = _thread.RLock()
+        self._lock = _primitives.rlock()
         self._depth = 0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock, once more where this thread has it already."""
-        got = self._lock.acquire(blocking, timeout)
+        got: bool = self._lock.acquire(blocking, timeout)
         if got:
             self._depth += 1
             if self._depth == 1:
@@ -118,7 +143,7 @@ class TracedRLock(_Noting):
 
     def release(self) -> None:
         """Give it back once."""
-        if self._depth == 1 and self._lock._is_owned():  # type: ignore[attr-defined]
+        if self._depth == 1 and self._lock._is_owned():
             self._given_back()
         self._lock.release()  # raises where it is not ours
         self._depth -= 1
@@ -127,16 +152,16 @@ class TracedRLock(_Noting):
         self.release()
 
     def _is_owned(self) -> bool:
-        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
+        return bool(self._lock._is_owned())
 
     def _release_save(self) -> Any:
         depth, self._depth = self._depth, 0
         self._given_back()
-        return depth, self._lock._release_save()  # type: ignore[attr-defined]
+        return depth, self._lock._release_save()
 
     def _acquire_restore(self, state: Any) -> None:
         depth, inner = state
-        self._lock._acquire_restore(inner)  # type: ignore[attr-defined]
+        self._lock._acquire_restore(inner)
         self._depth = depth
         self._taken(for_ever=True)
 
@@ -146,7 +171,7 @@ class TracedRLock(_Noting):
     def _at_fork_reinit(self) -> None:
         self._depth = 0
         self._given_back()
-        self._lock._at_fork_reinit()  # type: ignore[attr-defined]
+        self._lock._at_fork_reinit()
 
 
 def _trace_semaphores() -> None:
@@ -171,13 +196,13 @@ def _trace_semaphores() -> None:
         _notes.taken(self._parallel_lab_lock, id(self), site, for_ever=for_ever)
 
     def acquire(self: Any, block: bool = True, timeout: float | None = None) -> bool:
-        got: bool = self._semlock.acquire(block, timeout)
+        got = _primitives.acquire(self, block, timeout)
         if got:
             taken(self, for_ever=block and timeout is None)
         return got
 
     def enter(self: Any) -> bool:
-        got: bool = self._semlock.acquire()
+        got = _primitives.acquire(self, True, None)
         taken(self, for_ever=True)
         return got
 
@@ -185,8 +210,8 @@ def _trace_semaphores() -> None:
         if type(self) is not locks[1] or self._semlock._count() == 1:
             self._parallel_lab_holder = None
             tell.held.pop(id(self), None)
-            _notes.released(id(self))
-        self._semlock.release()
+            _notes.released(self._parallel_lab_lock, id(self))
+        _primitives.release(self)
 
     def exit_(self: Any, *exception: object) -> None:
         release(self)

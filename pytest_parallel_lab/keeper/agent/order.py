@@ -107,7 +107,7 @@ class Notes:
                 self.note("takes", lock=lock(), at=site, held=[one.told() for one in held])
         held.append(Held(key, lock, site))
 
-    def released(self, key: int) -> None:
+    def released(self, lock: Callable[[], dict[str, Any]], key: int) -> None:
         """Note that a lock was given back: by another thread than took it, it is a signal between the two."""
         mine = self.held.get(self.actor(), [])
         for held in [mine, *list(self.held.values())]:

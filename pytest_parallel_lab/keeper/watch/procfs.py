@@ -92,6 +92,14 @@ def is_zombie(pid: int) -> bool:
     return read(f"/proc/{pid}/stat").rpartition(")")[2].split()[0] in "ZX"
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process has ended, reaped or not."""
+    try:
+        return is_zombie(pid)
+    except OSError:
+        return True
+
+
 def command(pid: int) -> str:
     """A process's command line in short; its name where it has none."""
     with contextlib.suppress(OSError):

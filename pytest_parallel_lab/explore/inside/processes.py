@@ -1,0 +1,146 @@
+"""Processes that take turns: forked, spawned, and by a fork server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from pytest_parallel_lab.explore.inside import opcodes, streams
+from pytest_parallel_lab.explore.inside.callers import users_site
+from pytest_parallel_lab.explore.inside.threads import DONE
+from pytest_parallel_lab.explore.inside.turns import (
+    FREE,
+    TIMED_OUT,
+    Rules,
+    enter,
+    forget_all,
+    go_on,
+    me,
+    native,
+    pause,
+    process,
+)
+from pytest_parallel_lab.explore.protocol import MINOR
+from pytest_parallel_lab.keeper.watch.procfs import has_ended
+
+_TOLD_LIMIT_S = 1.0
+_next: dict[str, str] = {}  # the label of the child that is being started
+
+
+def take_turns() -> None:
+    """Have the processes that turn-taking threads start from now on take turns as well."""
+    os.register_at_fork(before=_before_fork, after_in_child=_in_child, after_in_parent=go_on)
+    _starts()
+    _joins()
+
+
+def _before_fork() -> None:
+    actor = me()
+    _next["label"] = ""
+    if actor is not None:
+        _next["label"] = label = actor.child("p")
+        actor.expects(label)
+        actor.note("starts", label)
+    pause()
+
+
+def _in_child() -> None:
+    forget_all()
+    label, rules = _next.get("label", ""), process.rules
+    if label and rules is not None:
+        actor = enter(label, rules)
+        streams.remember(rules.seed, label)
+        actor.point("starts", tier=MINOR, site=users_site(sys._getframe(1)))
+
+
+def carried() -> str:
+    """What a spawned child is to do first: the source of a call, for a child that takes turns."""
+    label, rules = _next.pop("spawned", ""), process.rules
+    if not label or rules is None:
+        return ""
+    return f"from {__name__} import begin_spawned; begin_spawned({label!r}, {asdict(rules)!r})"
+
+
+def begin_spawned(label: str, rules: dict[str, Any]) -> None:
+    """Take turns in a process that was not forked from one that does."""
+    from pytest_parallel_lab.explore.inside.install import take_turns_here
+
+    take_turns_here()
+    entered = Rules(**rules)
+    streams.begin(entered.seed, label)
+    actor = enter(label, entered)
+    opcodes.traced(entered).__enter__()  # to the process's end
+    actor.point("starts", tier=MINOR)
+
+
+def _starts() -> None:
+    """Spawned children and those of a fork server have their label sent along."""
+    from multiprocessing import popen_fork, popen_forkserver, popen_spawn_posix
+
+    def labelled(popen: Any) -> None:
+        launch: Callable[[Any, Any], None] = popen._launch
+
+        def launching(self: Any, process_obj: Any) -> None:
+            actor = me()
+            if actor is None:
+                launch(self, process_obj)
+                return
+            label = _next["spawned"] = actor.child("p")
+            before = os.environ.get("PYTHONHASHSEED")
+            os.environ["PYTHONHASHSEED"] = str(streams.number_from(process.rules.seed if process.rules else 0, label))
+            actor.is_patient()
+            try:
+                with native():
+                    launch(self, process_obj)
+            finally:
+                if before is None:
+                    del os.environ["PYTHONHASHSEED"]
+                else:
+                    os.environ["PYTHONHASHSEED"] = before
+            actor.expects(label, self.pid)
+            actor.note("starts", label)
+            process_obj._parallel_lab_label = label
+
+        popen._launch = launching
+
+    labelled(popen_spawn_posix.Popen)
+    labelled(popen_forkserver.Popen)
+    fork_launch: Callable[[Any, Any], int] = popen_fork.Popen._launch  # type: ignore[attr-defined]
+
+    def fork_launching(self: Any, process_obj: Any) -> None:
+        fork_launch(self, process_obj)
+        process_obj._parallel_lab_label = _next.get("label", "")
+
+    popen_fork.Popen._launch = fork_launching  # type: ignore[attr-defined]
+
+
+def _joins() -> None:
+    from multiprocessing.process import BaseProcess
+
+    join = BaseProcess.join
+
+    def joining(self: Any, timeout: float | None = None) -> None:
+        actor = me()
+        popen = getattr(self, "_popen", None)
+        if actor is not None and popen is not None and timeout != 0:
+            wait_s = -1.0 if timeout is None else max(0.0, timeout)
+            answer = actor.point("Process.join", DONE, lambda: _ended(popen), wait_s=wait_s)
+            if answer == TIMED_OUT:
+                return
+            if answer != FREE:
+                actor.note("joins", getattr(self, "_parallel_lab_label", ""))
+                timeout = None
+        with native():
+            join(self, timeout)
+
+    BaseProcess.join = joining  # type: ignore[method-assign]
+
+
+def _ended(popen: Any) -> bool:
+    with native():
+        if popen.poll() is None and has_ended(popen.pid):
+            popen.wait(_TOLD_LIMIT_S)  # a fork server has yet to tell
+        return popen.poll() is not None

@@ -1,0 +1,74 @@
+"""Values and arrays that processes share: every access is a point, and is told for evidence."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pytest_parallel_lab.explore.inside.callers import users_site
+from pytest_parallel_lab.explore.inside.turns import me, within
+from pytest_parallel_lab.keeper.watch import procfs
+
+
+def take_turns() -> None:
+    """Patch the classes that ``multiprocessing.Value`` and ``Array`` make."""
+    from multiprocessing import sharedctypes
+
+    types: Any = sharedctypes
+    made: Callable[[str], property] = types.make_property
+
+    def make_property(name: str) -> property:
+        accessor = made(name)
+        reads, writes = accessor.fget, accessor.fset
+        assert reads is not None
+        assert writes is not None
+        return property(_accessing(reads, "reads", name), _accessing(writes, "writes", name))
+
+    types.make_property = make_property
+    types.prop_cache.clear()
+    types.Synchronized.value = make_property("value")
+    types.SynchronizedString.value = make_property("value")
+    types.SynchronizedString.raw = make_property("raw")
+    array = types.SynchronizedArray
+    array.__getitem__ = _accessing(array.__getitem__, "reads", "item")
+    array.__setitem__ = _accessing(array.__setitem__, "writes", "item")
+    array.__getslice__ = _accessing(array.__getslice__, "reads", "items")
+    array.__setslice__ = _accessing(array.__setslice__, "writes", "items")
+
+
+def _accessing(original: Callable[..., Any], kind: str, part: str) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def access(self: Any, *args: Any) -> Any:
+        actor = me()
+        if actor is None:
+            return original(self, *args)
+        actor.point(f"{kind} {part}", _lock_key(self), lambda: _could_lock(self))
+        if actor.records:
+            where = f"[{args[0]}]" if part == "item" and args else f".{part}"
+            site = users_site(sys._getframe(1))
+            actor.note(kind, f"{_place(self)}{where}", site, f"{type(self._obj).__name__}{where}")
+        with within(actor):
+            return original(self, *args)
+
+    return access
+
+
+def _lock_key(shared: Any) -> str:
+    lock = shared._lock
+    return str(lock._parallel_lab_lock()["key"]) if hasattr(lock, "_parallel_lab_lock") else ""
+
+
+def _could_lock(shared: Any) -> bool:
+    semlock = getattr(shared._lock, "_semlock", None)
+    return semlock is None or semlock._is_mine() or not semlock._is_zero()
+
+
+def _place(shared: Any) -> str:
+    """Where a shared value is: the same in every process."""
+    if not hasattr(shared, "_parallel_lab_place"):
+        shared._parallel_lab_place = procfs.shared_place(os.getpid(), ctypes.addressof(shared._obj))
+    return str(shared._parallel_lab_place)

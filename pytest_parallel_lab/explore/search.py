@@ -1,0 +1,255 @@
+"""The search for a schedule that fails, within a budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from pytest_parallel_lab.explore import evidence
+from pytest_parallel_lab.explore.endings import Ending, Endings
+from pytest_parallel_lab.explore.inside.streams import number_from
+from pytest_parallel_lab.explore.plan import Plan
+from pytest_parallel_lab.explore.protocol import OPCODE
+from pytest_parallel_lab.explore.record import Record
+from pytest_parallel_lab.explore.runs import Runs
+from pytest_parallel_lab.explore.shrink import shrink
+from pytest_parallel_lab.explore.strategies.base import Strategy
+from pytest_parallel_lab.explore.strategies.bounded import Bounded
+from pytest_parallel_lab.explore.strategies.pct import Pct
+from pytest_parallel_lab.explore.strategies.random_walk import RandomWalk
+from pytest_parallel_lab.model.exploration import Exploration, Failure, Searched
+from pytest_parallel_lab.model.sameness import CLOSE, DIFFERENT
+from pytest_parallel_lab.model.schedule import Schedule
+
+_HASH_SEEDS = 3
+_HASH_SEEDS_AFTER_S = 1.5
+_SHRINK_TRIES = 60
+_SHRINK_LIMIT_S = 4.0
+_REPLAYS = 2
+_ALWAYS_AFTER = 12  # runs that all end in the same wrong way: it is no matter of timing
+_PORTION = 0.5
+
+
+class Search:
+    """One exploration."""
+
+    def __init__(self, runs: Runs, plan: Plan, progress: Callable[[str], None]) -> None:
+        """Begin.
+
+        Args:
+            runs: carries out runs.
+            plan: what is wanted.
+            progress: told how far it is, in words.
+        """
+        self._runs = runs
+        self._plan = plan
+        self._progress = progress
+        self._began_s = time.monotonic()
+        self._endings = Endings(plan.rtol, plan.atol, plan.reference)
+        self._searched: dict[str, Searched] = {}
+        self._outside = ""
+        self._saturated = False
+        self._numerical: Schedule | None = None
+        self._streams: tuple[str, ...] = ()
+        self._base = _usual(plan.seed, opcodes=plan.opcodes)
+
+    def go(self) -> Exploration:
+        """Search."""
+        if self._plan.replay is not None:
+            return self._replay(self._plan.replay)
+        usual = self._runs.follow(self._base, records=True)
+        failed = self._take_in(usual)
+        value = self._endings.usual
+        assert value is not None
+        if not self._streams and (failed is None or value.kind not in ("hangs", "unfinished")):
+            failed = self._search(usual, failed)
+        failure = self._explain(failed) if failed is not None else None
+        shown = value.packed if value.kind == "returned" else b""
+        return Exploration(
+            value=value.value() if shown else None,
+            runs=self._runs.count,
+            elapsed_s=time.monotonic() - self._began_s,
+            searched=tuple(self._searched.values()),
+            outcomes=self._endings.seen(),
+            failure=failure,
+            numerical=self._numerical,
+            same_streams=self._streams,
+            evidence=evidence.data_races(usual),
+            outside=self._outside,
+            saturated=self._saturated,
+            seed=self._plan.seed,
+        )
+
+    # --- searching -----------------------------------------------------------------------------
+
+    def _search(self, usual: Record, failed: Record | None) -> Record | None:
+        """Try schedule after schedule until one fails; where the usual one does, until one does not."""
+        ending = self._endings.usual
+        wrong = usual if failed is not None or (ending is not None and ending.kind in ("raised", "died")) else None
+        for record in self._others(usual):
+            found = self._take_in(record)
+            if self._streams:
+                return None
+            if failed is None and found is not None:
+                return found
+            if wrong is not None and (self._endings.differ or self._runs.count > _ALWAYS_AFTER):
+                return wrong
+        return wrong
+
+    def _others(self, usual: Record) -> Iterator[Record]:
+        """Run after run: all at bound 1 while they fit into half of the budget, then every strategy in turn."""
+        hashes = self._plan.hash_seeds
+        strategies = self._strategies(usual)
+        while strategies and self._left_s() > 0 and self._runs.count < self._plan.runs:
+            if hashes and time.monotonic() - self._began_s > _HASH_SEEDS_AFTER_S:
+                hashes = False
+                yield from self._with_other_hashes()
+            strategy = strategies[0]
+            if not strategy.begin():
+                strategies.pop(0)
+                continue
+            record = self._runs.conduct(self._base, strategy.choose)
+            record.schedule = replace(self._base, turns=_turns(record))
+            part = strategy.ended(record)
+            self._searched[part.what] = part
+            yield record
+            if part.what != "bound 1" or self._half_spent():
+                strategies.append(strategies.pop(0))
+        if hashes:
+            yield from self._with_other_hashes()
+
+    def _strategies(self, usual: Record) -> list[Strategy]:
+        plan = self._plan
+        made: list[Strategy] = []
+        for name in plan.strategies:
+            if name == "bounded":
+                made.append(Bounded(usual, plan.bound))
+            elif name == "random":
+                made.append(RandomWalk(plan.seed))
+            else:
+                made.append(Pct(plan.seed, len(usual.decisions)))
+        return made
+
+    def _half_spent(self) -> bool:
+        spent_s = time.monotonic() - self._began_s
+        return spent_s > self._plan.seconds * _PORTION or self._runs.count > self._plan.runs * _PORTION
+
+    def _with_other_hashes(self) -> Iterator[Record]:
+        for i in range(1, _HASH_SEEDS + 1):
+            yield self._runs.follow(replace(self._base, hash_seed=_hash_seed(self._plan.seed, i)))
+
+    def _left_s(self) -> float:
+        return self._began_s + self._plan.seconds - time.monotonic()
+
+    def _take_in(self, record: Record) -> Record | None:
+        """Note how a run ended; the run itself where it failed."""
+        self._outside = self._outside or record.outside
+        self._saturated = self._saturated or record.saturated
+        ending, judged = self._endings.see(record)
+        self._streams = self._streams or evidence.same_streams(record)
+        self._progress(
+            f"{self._runs.count} of at most {self._plan.runs} runs, {self._plan.seconds - self._left_s():.0f} s"
+        )
+        if judged == CLOSE and self._numerical is None:
+            self._numerical = record.schedule
+        if judged == DIFFERENT and ending.kind == "unfinished" and self._runs.count > 1:
+            self._outside = self._outside or "a run had not come to its end in time"
+            return None
+        return record if judged == DIFFERENT else None
+
+    # --- explaining ----------------------------------------------------------------------------
+
+    def _explain(self, failed: Record) -> Failure:
+        """Make the schedule small, carry it out again, and draw it."""
+        until_s = time.monotonic() + _SHRINK_LIMIT_S
+        ending = self._endings.see(failed, counts=False)[0]
+
+        def fails(schedule: Schedule) -> bool:
+            return time.monotonic() < until_s and self._fails(self._runs.follow(schedule)) is not None
+
+        always = not self._endings.varied
+        hangs = ending.kind in ("hangs", "unfinished")
+        small = failed.schedule if always else shrink(failed.schedule, fails, 8 if hangs else _SHRINK_TRIES)
+        last = failed
+        replayed = 0
+        for _ in range(1 if hangs else _REPLAYS):
+            record = self._runs.follow(small)
+            again = self._fails(record)
+            if again is not None:
+                replayed += 1
+                last, ending = record, again
+        return self._failure(last, small, ending, replayed, 1 if hangs else _REPLAYS, always=always)
+
+    def _failure(
+        self, record: Record, schedule: Schedule, ending: Ending, replayed: int, replays: int, *, always: bool
+    ) -> Failure:
+        record.schedule = schedule
+        return Failure(
+            schedule=schedule,
+            outcome=ending.text,
+            expected=self._endings.expected_text,
+            traceback=ending.traceback,
+            verdict=ending.verdict,
+            interleaving=evidence.interleaving(record) if schedule.turns else "",
+            replayed=replayed,
+            replays=replays,
+            latent=_is_latent(record),
+            always=always,
+            exception=ending.packed if ending.kind == "raised" else b"",
+        )
+
+    def _fails(self, record: Record) -> Ending | None:
+        ending, judged = self._endings.see(record, counts=False)
+        return ending if judged == DIFFERENT else None
+
+    def _replay(self, schedule: Schedule) -> Exploration:
+        """Carry out one schedule, after the usual one that it is compared with."""
+        usual = self._runs.follow(
+            Schedule(opcodes=schedule.opcodes, hash_seed=self._base.hash_seed, seed=schedule.seed)
+        )
+        self._take_in(usual)
+        record = self._runs.follow(schedule)
+        ending = self._endings.see(record)[0]
+        failed = self._fails(record)
+        failure = None
+        if failed is not None:
+            failure = self._failure(record, schedule, failed, 1, 1, always=not self._endings.varied)
+        return Exploration(
+            value=ending.value() if ending.kind == "returned" else None,
+            runs=self._runs.count,
+            elapsed_s=time.monotonic() - self._began_s,
+            searched=(),
+            outcomes=self._endings.seen(),
+            failure=failure,
+            outside=record.outside or ("a turn that it asks for could not be given" if record.strayed else ""),
+            seed=schedule.seed,
+        )
+
+
+def _usual(seed: int, *, opcodes: bool) -> Schedule:
+    return Schedule(opcodes=opcodes, hash_seed=_hash_seed(seed, 0), seed=seed)
+
+
+def _hash_seed(seed: int, number: int) -> int:
+    return number_from(seed, f"hash {number}") % 1000 + 1  # 0 would switch hashing by seed off
+
+
+def _turns(record: Record) -> tuple[tuple[int, str], ...]:
+    return tuple((d.step, d.chosen) for d in record.decisions if d.chosen != d.usual)
+
+
+def _is_latent(record: Record) -> bool:
+    """Whether a thread was made to lose its turn within its own code to another thread of its process."""
+    turns = dict(record.schedule.turns)
+    for before, decision in zip(record.decisions, record.decisions[1:]):
+        if decision.step in turns and decision.tier == OPCODE and _process(before.chosen) == _process(decision.chosen):
+            return True
+    return False
+
+
+def _process(label: str) -> str:
+    words = label.split(".")
+    while words[-1].startswith("t"):
+        words.pop()
+    return ".".join(words)

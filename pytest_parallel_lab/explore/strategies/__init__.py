@@ -1,0 +1,1 @@
+"""Ways to choose schedules: one in each module, behind one protocol."""

@@ -1,0 +1,73 @@
+"""From what an exploration has found to the exception that says so."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+from pytest_parallel_lab.explore.endings import unpack
+from pytest_parallel_lab.model.errors import (
+    Deadlock,
+    Mismatch,
+    NumericalNondeterminism,
+    NumericalNondeterminismWarning,
+    ParallelError,
+    Race,
+    SameStream,
+    TimedOut,
+)
+from pytest_parallel_lab.model.exploration import Exploration, Failure, describe, distribution, replay_command
+
+
+def check(found: Exploration, name: str, where: str, numerical: str) -> None:
+    """Raise what has been found, if anything has.
+
+    Args:
+        found: by the exploration.
+        name: of the function.
+        where: what to call it in the command that replays.
+        numerical: what a difference within the tolerance is: warn, allow or fail.
+
+    Raises:
+        Race, Deadlock, TimedOut, SameStream, NumericalNondeterminism, Mismatch: see ``exploring.explore``.
+        Exception: what the function raises under every schedule.
+    """
+    __tracebackhide__ = True
+    if found.same_streams:
+        remedy = "Give each worker a stream of its own, as of numpy.random.SeedSequence(seed).spawn(workers)"
+        told = [f"{name}: several workers draw the same numbers", *found.same_streams, remedy]
+        raise SameStream("\n".join(told), found)
+    if found.failure is not None:
+        _raise_failure(found, found.failure, name, where)
+    if found.numerical is not None and numerical != "allow":
+        text = (
+            f"{name}: numerical nondeterminism: the last bits of the result depend on who goes when, as in a sum in "
+            f"the order in which its terms come: {distribution(found.outcomes)}\n"
+            f"see it: {replay_command(found.numerical, where)}"
+        )
+        if numerical == "fail":
+            raise NumericalNondeterminism(text, found)
+        warnings.warn(text, NumericalNondeterminismWarning, stacklevel=4)
+
+
+def _raise_failure(found: Exploration, failure: Failure, name: str, where: str) -> None:
+    __tracebackhide__ = True
+    if failure.verdict is not None:
+        how = "" if failure.always else f"after {len(failure.schedule.turns)} turns out of order; see it again: "
+        how += "" if failure.always else replay_command(failure.schedule, where)
+        verdict = replace(failure.verdict, after=how)
+        raise (Deadlock if verdict.proved else TimedOut)(verdict)
+    if not failure.always:
+        raise Race(f"{name}: {describe(found, where)}", found)
+    tried = f"in all of the {found.runs} runs, under different schedules: it is no matter of timing"
+    if failure.exception:
+        error: Any = None
+        try:
+            error = unpack(failure.exception)
+        except Exception as reason:
+            raise ParallelError(f"{name} raised {failure.outcome}, {tried}\n{failure.traceback}") from reason
+        raise error from ParallelError(f"{name} raised this {tried}\n{failure.traceback}")
+    if failure.traceback:
+        raise ParallelError(f"{name} raised {failure.outcome}, {tried}\n{failure.traceback}")
+    raise Mismatch(f"{name} gave {failure.outcome}, {failure.expected}, {tried}")

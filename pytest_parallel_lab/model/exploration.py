@@ -1,0 +1,206 @@
+"""What an exploration has found, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_parallel_lab.model.schedule import Schedule
+from pytest_parallel_lab.model.verdict import Verdict
+
+_SHOWN_OUTCOMES = 6
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Searched:
+    """How a part of the schedules was searched.
+
+    Attributes:
+        what: "bound 1" for all schedules with that many turns out of order, or the name of a way to sample.
+        runs: how many were carried out.
+        of: how many there are; None where that is not known, as for samples.
+    """
+
+    what: str
+    runs: int
+    of: int | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One outcome.
+
+    Attributes:
+        text: the outcome in words.
+        runs: how often it came.
+        schedule: of the first run that it came of.
+    """
+
+    text: str
+    runs: int
+    schedule: Schedule
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A schedule that fails.
+
+    Attributes:
+        schedule: the smallest that was found.
+        outcome: what comes of it.
+        expected: what should, or what comes of the usual schedule, in words.
+        traceback: of an exception that it ends with.
+        verdict: where it hangs.
+        interleaving: who did what, in columns.
+        replayed: how often it was carried out again, and ended the same way.
+        replays: how often it was carried out again.
+        latent: whether it needs threads to change turns inside a statement, which this interpreter rarely does.
+        always: whether every schedule that was tried ends like this.
+        exception: what it raised, pickled, where that can travel.
+    """
+
+    schedule: Schedule
+    outcome: str
+    expected: str
+    traceback: str = ""
+    verdict: Verdict | None = None
+    interleaving: str = ""
+    replayed: int = 0
+    replays: int = 0
+    latent: bool = False
+    always: bool = False
+    exception: bytes = b""
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What an exploration has found.
+
+    Attributes:
+        value: what the function returned in the usual schedule.
+        runs: how many runs there were.
+        elapsed_s: seconds they took.
+        searched: how, part by part.
+        outcomes: what came of them.
+        failure: what went wrong, if anything did.
+        numerical: a schedule with a result that differs in the last bits only, if there is one.
+        same_streams: random streams that several workers drew the same numbers from.
+        evidence: accesses that nothing orders, in words; evidence, not proof that anything goes wrong.
+        outside: why not everything was under control; empty where it was.
+        saturated: whether only the first passes of places were explored.
+        seed: what sampled schedules came from.
+    """
+
+    value: Any
+    runs: int
+    elapsed_s: float
+    searched: tuple[Searched, ...]
+    outcomes: tuple[Seen, ...]
+    failure: Failure | None = None
+    numerical: Schedule | None = None
+    same_streams: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    outside: str = ""
+    saturated: bool = False
+    seed: int = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every schedule at some bound was tried, with nothing outside of our control."""
+        return any(part.of == part.runs for part in self.searched if part.of) and not self.outside
+
+    def statement(self) -> str:
+        """How much was tried, and what that says where nothing failed."""
+        parts = []
+        whole = [part for part in self.searched if part.of is not None]
+        sampled = sum(part.runs for part in self.searched if part.of is None)
+        for part in whole:
+            parts.append(f"explored {part.runs} of {part.of} schedules at {part.what}")
+        if self.failure is not None:
+            return "; ".join([*parts, *([f"sampled {sampled} schedules"] if sampled else [])])
+        if parts:
+            parts[-1] += ": none fails"
+        if sampled:
+            parts.append(f"0 of {sampled} sampled schedules fail: below {bound_percent(sampled)} with 95 % confidence")
+        if self.outside:
+            parts.append(f"not all of it was under control: {self.outside}")
+        if self.saturated:
+            parts.append("of places that are passed often, only the first 64 passes were explored")
+        return "; ".join(parts) or f"{self.runs} runs: none fails"
+
+
+def bound_percent(runs: int) -> str:
+    """What share of schedules fails at most, where none of a random sample did.
+
+    Args:
+        runs: the size of the sample.
+
+    Source: the exact one-sided binomial bound 1 - 0.05**(1/n), close to 3/n (the "rule of three",
+    Hanley & Lippman-Hand, JAMA 249, 1983).
+    """
+    share = 1.0 - (1.0 - _CONFIDENCE) ** (1.0 / runs)
+    percent = 100.0 * share
+    digits = max(0, 1 - math.floor(math.log10(percent))) if percent < 10 else 0
+    return f"{math.ceil(percent * 10**digits) / 10**digits:g} %"
+
+
+def describe(found: Exploration, where: str) -> str:
+    """Tell of a failure: what, how often, how, and how to see it again.
+
+    Args:
+        found: with a failure.
+        where: what was explored: a test's node id, or a function's name.
+    """
+    failure = found.failure
+    assert failure is not None
+    again = "every time" if failure.replayed == failure.replays else f"{failure.replayed} of {failure.replays} times"
+    lines = [
+        f"the outcome depends on {_on_what(failure)}: {failure.outcome}, {failure.expected}",
+        "",
+        "outcomes: " + distribution(found.outcomes),
+        f"{found.statement()} ({found.runs} runs, {found.elapsed_s:.1f} s, seed {found.seed})",
+    ]
+    if failure.latent:
+        lines.append(
+            "latent on this build: threads have to change turns within one statement, which this interpreter does "
+            "rarely or never; on a free-threaded build they do"
+        )
+    if found.outside:
+        lines.append(f"not all of it was under control: {found.outside}")
+    if failure.interleaving:
+        lines += ["", failure.interleaving.rstrip()]
+    if failure.traceback:
+        lines += ["", failure.traceback.rstrip()]
+    lines += ["", *found.evidence[:_SHOWN_OUTCOMES]] if found.evidence else []
+    lines += [
+        "",
+        f"see it again ({again} of {failure.replays} so far):" if False else f"it came again {again}; see it:",
+    ]
+    lines.append(f"  {replay_command(failure.schedule, where)}")
+    return "\n".join(lines)
+
+
+def _on_what(failure: Failure) -> str:
+    if failure.schedule.turns or not failure.schedule.hash_seed:
+        return "who goes when"
+    return "the hash seed, that is on the order of sets or on hash()"
+
+
+def replay_command(schedule: Schedule, where: str) -> str:
+    """The command that carries a schedule out again."""
+    return f"pytest {_quoted(where)} --parallel-replay={schedule}"
+
+
+def _quoted(where: str) -> str:
+    return f"'{where}'" if any(c in where for c in " []()'\"&;|<>*?$") else where
+
+
+def distribution(outcomes: Sequence[Seen]) -> str:
+    """How often each outcome came, the most frequent first."""
+    ordered = sorted(outcomes, key=lambda seen: -seen.runs)
+    shown = [f"{seen.text} ({seen.runs}x)" for seen in ordered[:_SHOWN_OUTCOMES]]
+    left = len(ordered) - len(shown)
+    return ", ".join(shown) + (f" and {left} others" if left else "")
