@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_parallel_lab.backends.base import Backend, RunnerBackend
+from pytest_parallel_lab.backends.perturbing import PERTURBED, Perturbed
 from pytest_parallel_lab.backends.serial import SerialHost
 from pytest_parallel_lab.backends.supervision import Supervision
 from pytest_parallel_lab.explore.here import explore_here, progress_path
@@ -144,16 +146,38 @@ def explore(
         reference=None if reference is _NOT_GIVEN else (expected,),
         replay=parse_schedule(replay, source) if isinstance(replay, str) else replay,
     ).checked(source)
+    if backend.name in PERTURBED:
+        start = functools.partial(backend.start, keeper, workers, settings)
+        found = Perturbed(start, PERTURBED[backend.name], function, args, kwargs, plan, show).go()
+    else:
+        found = _in_turns(keeper, backend, workers, settings, function, args, kwargs, plan, show, source)
+    check(found, name_of(function), where or name_of(function), numerical)
+    return found
+
+
+def _in_turns(
+    keeper: KeeperClient,
+    backend: Backend,
+    workers: int,
+    settings: Settings,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    plan: Plan,
+    show: Show | None,
+    source: str,
+) -> Exploration:
+    """Explore in a runner, where workers can be made to take turns."""
+    __tracebackhide__ = True
     host = _host(backend, function, source)
     call = pack_call(function, args, kwargs)
     subject = Subject(call, host, workers, settings, keeper.directory, list(sys.path), worker_environment())
     group = _Exploring(show).start(keeper, 1, Settings())
     try:
         found: Exploration = group.run(pack_call(explore_here, (subject, plan), {})).result()
+        return found
     finally:
         group.close()
-    check(found, name_of(function), where or name_of(function), numerical)
-    return found
 
 
 def _host(backend: Backend, function: Callable[..., Any], source: str) -> Host | None:
@@ -162,6 +186,6 @@ def _host(backend: Backend, function: Callable[..., Any], source: str) -> Host |
     if not isinstance(backend, RunnerBackend) or backend.host().role == "engine":
         raise BadSetting(
             f"{source}: the workers of backend {backend.name!r} cannot be made to take turns; "
-            "explore functions that start threads or processes, or the backends threads, processes and executor"
+            "explore functions that start threads or processes, or one of the backends that come with the package"
         )
     return backend.host()

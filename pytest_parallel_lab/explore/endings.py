@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_parallel_lab.explore.record import Record
 from pytest_parallel_lab.keeper.channel import Parcel
+from pytest_parallel_lab.keeper.shipping import pack_value
 from pytest_parallel_lab.model.exploration import Seen
 from pytest_parallel_lab.model.sameness import DIFFERENT, SAME, compare
 from pytest_parallel_lab.model.schedule import Schedule
@@ -43,8 +44,14 @@ class Ending:
         return unpack(self.packed)
 
 
+def pack(value: object) -> bytes:
+    """Pack a value or exception for the way. Raises whatever pickling raises."""
+    parcel = pack_value(value)
+    return pickle.dumps((parcel.head, [bytes(b) for b in parcel.buffers]))
+
+
 def unpack(packed: bytes) -> Any:
-    """The value or exception that ``zygote`` has packed. Raises whatever unpickling raises."""
+    """A value or exception that was packed. Raises whatever unpickling raises."""
     head, buffers = pickle.loads(packed)
     return Parcel(head, [memoryview(b) for b in buffers]).load()
 
@@ -58,11 +65,18 @@ def ending_of(record: Record) -> Ending:
         return Ending("died", f"its process {how_it_ended(record.status or 0)}")
     kind, *rest = pickle.loads(record.ending)
     if kind == "raised":
-        type_name, message, traceback, packed = rest
-        text = f"{type_name}({message})" if message else type_name
-        return Ending("raised", _short(text), packed, type_name, traceback)
-    ending = Ending("returned", "", rest[0])
-    return Ending("returned", _text(ending.value()), rest[0])
+        return raised(*rest)
+    return returned(rest[0])
+
+
+def returned(packed: bytes) -> Ending:
+    """The ending of a run that returned a value."""
+    return Ending("returned", _text(unpack(packed)), packed)
+
+
+def raised(type_name: str, message: str, traceback: str, packed: bytes) -> Ending:
+    """The ending of a run that raised."""
+    return Ending("raised", _short(f"{type_name}({message})" if message else type_name), packed, type_name, traceback)
 
 
 def _text(value: Any) -> str:
@@ -97,11 +111,15 @@ class Endings:
     def see(self, record: Record, *, counts: bool = True) -> tuple[Ending, str]:
         """Take in a run; its ending, and whether it is SAME as expected, CLOSE to it or DIFFERENT."""
         ending = ending_of(record)
+        return ending, self.take(ending, record.schedule, counts=counts)
+
+    def take(self, ending: Ending, schedule: Schedule, *, counts: bool = True) -> str:
+        """Take in an ending; whether it is SAME as expected, CLOSE to it or DIFFERENT."""
         if self.usual is None:
             self.usual = ending
         if counts:
-            self._count(ending, record.schedule)
-        return ending, self.judge(ending)
+            self._count(ending, schedule)
+        return self.judge(ending)
 
     def judge(self, ending: Ending) -> str:
         """Whether an ending is as expected."""

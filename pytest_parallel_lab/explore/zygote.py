@@ -16,6 +16,7 @@ from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any
 
+from pytest_parallel_lab.explore.endings import pack
 from pytest_parallel_lab.explore.inside import opcodes, streams
 from pytest_parallel_lab.explore.inside.install import take_turns_here
 from pytest_parallel_lab.explore.inside.turns import Rules, enter
@@ -23,7 +24,6 @@ from pytest_parallel_lab.explore.protocol import MINOR
 from pytest_parallel_lab.keeper import output
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
 from pytest_parallel_lab.keeper.host import bind_workers, environment, load_call, report_raised, users_part
-from pytest_parallel_lab.keeper.shipping import pack_value
 from pytest_parallel_lab.keeper.tree import die_with_parent
 
 
@@ -87,7 +87,7 @@ class Zygote:
         try:
             with opcodes.traced(rules):
                 value = self._call()
-            ending: tuple[Any, ...] = ("returned", _packed(value))
+            ending: tuple[Any, ...] = ("returned", pack(value))
         except BaseException as error:
             sys.settrace(None)
             ending = _raised(error)
@@ -104,15 +104,10 @@ def _prepare(function: Callable[..., Any]) -> None:
     opcodes.prepare([function, *vars(module).values()] if module else [function])
 
 
-def _packed(value: object) -> bytes:
-    parcel = pack_value(value)
-    return pickle.dumps((parcel.head, [bytes(b) for b in parcel.buffers]))
-
-
 def _raised(error: BaseException) -> tuple[str, str, str, str, bytes]:
     packed = b""
     with contextlib.suppress(Exception):
-        packed = _packed(error)
+        packed = pack(error)
     text = "".join(traceback.format_exception(type(error), error, users_part(error)))
     return "raised", type(error).__name__, str(error), text, packed
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from pytest_parallel_lab.backends.mpi.matching import Matching
 from pytest_parallel_lab.keeper.agent import sites
 from pytest_parallel_lab.model.mpi_waits import COLLECTIVE, Call, Part, RankState
 from pytest_parallel_lab.model.told import Site
@@ -25,6 +26,7 @@ class Tracer:
         self.synchronous_sends = False
         self.synchronised_collectives = False
         self.on = False
+        self.matching: Matching | None = None  # who chooses what receives from anybody get
         self.reset()
 
     def reset(self) -> None:

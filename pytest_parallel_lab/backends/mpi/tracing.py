@@ -74,6 +74,7 @@ class Tracing:
         """
         traced = self._class(type(comm))(comm)
         traced._lab_name = name
+        traced._lab_tracer = self._tracer
         traced._lab_duplicated = False
         traced._lab_ranks = ranks or tuple(range(comm.size))
         return traced
@@ -157,12 +158,30 @@ class Tracing:
             status = arguments.get("status", args, kwargs) or self._mpi.Status()
             args, kwargs = arguments.put("status", status, args, kwargs)
             with tracer.waiting(name, parts):
+                open_choice = parts and (source == self._mpi.ANY_SOURCE or tag == self._mpi.ANY_TAG)
+                if open_choice and (match := self._choose(comm, source, tag)) is not None:
+                    args, kwargs = arguments.put("source", match[0], args, kwargs)
+                    args, kwargs = arguments.put("tag", match[1], args, kwargs)
                 result = plain(comm, *args, **kwargs)
+                if open_choice and tracer.matching is not None:
+                    tracer.matching.noted.append((status.source, status.tag))
                 if not probes:
                     self._got(comm, parts, status)
                 return result
 
         return receive
+
+    def _choose(self, comm: Any, source: int, tag: int) -> tuple[int, int] | None:
+        """Which message to take where the receive leaves that open; None where it is not ours to choose."""
+        if self._tracer.matching is None:
+            return None
+        status = self._mpi.Status()
+
+        def probe(one: int) -> tuple[int, int] | None:
+            there = self._mpi.Comm.Iprobe(comm, one, tag, status)
+            return (status.source, status.tag) if there else None
+
+        return self._tracer.matching.choose(probe, range(comm.size) if source == self._mpi.ANY_SOURCE else [source])
 
     def _send_and_receive(self, base: type, name: str) -> Callable[..., Any]:
         plain, arguments = getattr(base, name), _Arguments(getattr(base, name))
