@@ -25,7 +25,7 @@ from pytest_parallel_lab.model.schedule import Schedule
 _HASH_SEEDS = 3
 _HASH_SEEDS_AFTER_S = 1.5
 _SHRINK_TRIES = 60
-_SHRINK_LIMIT_S = 4.0
+_SHRINK_LIMIT_S = 3.0
 _REPLAYS = 2
 _ALWAYS_AFTER = 12  # runs that all end in the same wrong way: it is no matter of timing
 _PORTION = 0.5
@@ -102,7 +102,7 @@ class Search:
         hashes = self._plan.hash_seeds
         strategies = self._strategies(usual)
         while strategies and self._left_s() > 0 and self._runs.count < self._plan.runs:
-            if hashes and time.monotonic() - self._began_s > _HASH_SEEDS_AFTER_S:
+            if hashes and time.monotonic() - self._began_s > _HASH_SEEDS_AFTER_S + _HASH_SEEDS * usual.elapsed_s:
                 hashes = False
                 yield from self._with_other_hashes()
             strategy = strategies[0]

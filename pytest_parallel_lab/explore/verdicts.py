@@ -54,9 +54,9 @@ def check(found: Exploration, name: str, where: str, numerical: str) -> None:
 def _raise_failure(found: Exploration, failure: Failure, name: str, where: str) -> None:
     __tracebackhide__ = True
     if failure.verdict is not None:
-        how = "" if failure.always else f"after {len(failure.schedule.turns)} turns out of order; see it again: "
-        how += "" if failure.always else replay_command(failure.schedule, where)
-        verdict = replace(failure.verdict, after=how)
+        turns = len(failure.schedule.turns)
+        how = f"{turns} turn{'s' * (turns != 1)} out of order; see it: {replay_command(failure.schedule, where)}"
+        verdict = failure.verdict if failure.always else replace(failure.verdict, after=how)
         raise (Deadlock if verdict.proved else TimedOut)(verdict)
     if not failure.always:
         raise Race(f"{name}: {describe(found, where)}", found)

@@ -8,6 +8,7 @@ from types import CodeType, FrameType
 from pytest_parallel_lab.explore.protocol import Site
 from pytest_parallel_lab.keeper.agent import sites
 
+_PASSED_ON = frozenset(["__enter__", "enter", "acquire"])  # of a condition, by which its lock is taken
 _ours: dict[CodeType, bool] = {}
 
 
@@ -18,8 +19,10 @@ def direct(frame: FrameType | None) -> Site | None:
         ours = _ours.get(code)
         if ours is None:
             ours = _ours[code] = sites.is_ours(frame)
-        if not ours:
-            return None if sites.is_library(code) else sites.site(frame)
+        if not ours and not sites.is_library(code):
+            return sites.site(frame)
+        if not ours and code.co_name not in _PASSED_ON:
+            return None
         frame = frame.f_back
     return None
 

@@ -125,7 +125,7 @@ def _take_turn(code: CodeType, offset: int, line: int) -> None:
     passes = actor.passes_of(what, (code, offset))
     if passes != SKIPPED:
         tier = MINOR if what in _READS.values() else OPCODE
-        actor.point(what, tier=tier, site=(code.co_filename, line, code.co_name), sleeps=passes == WEARY, opcode=True)
+        actor.point(what, tier=tier, site=(code.co_filename, line, code.co_name), sleeps=passes == WEARY, counted=True)
 
 
 @contextlib.contextmanager

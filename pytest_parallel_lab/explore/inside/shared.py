@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import operator
 import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from pytest_parallel_lab.explore.inside.callers import users_site
-from pytest_parallel_lab.explore.inside.turns import me, within
+from pytest_parallel_lab.explore.inside.callers import direct
+from pytest_parallel_lab.explore.inside.turns import SKIPPED, WEARY, me, within
 from pytest_parallel_lab.keeper.watch import procfs
 
 
@@ -26,7 +27,8 @@ def take_turns() -> None:
         reads, writes = accessor.fget, accessor.fset
         assert reads is not None
         assert writes is not None
-        return property(_accessing(reads, "reads", name), _accessing(writes, "writes", name))
+        get, put = operator.attrgetter(name), functools.partial(_set, name)
+        return property(_accessing(reads, "reads", name, get), _accessing(writes, "writes", name, put))
 
     types.make_property = make_property
     types.prop_cache.clear()
@@ -34,22 +36,40 @@ def take_turns() -> None:
     types.SynchronizedString.value = make_property("value")
     types.SynchronizedString.raw = make_property("raw")
     array = types.SynchronizedArray
-    array.__getitem__ = _accessing(array.__getitem__, "reads", "item")
-    array.__setitem__ = _accessing(array.__setitem__, "writes", "item")
+    array.__getitem__ = _accessing(array.__getitem__, "reads", "item", operator.getitem)
+    array.__setitem__ = _accessing(array.__setitem__, "writes", "item", operator.setitem)
     array.__getslice__ = _accessing(array.__getslice__, "reads", "items")
     array.__setslice__ = _accessing(array.__setslice__, "writes", "items")
 
 
-def _accessing(original: Callable[..., Any], kind: str, part: str) -> Callable[..., Any]:
+def _set(name: str, owner: Any, value: Any) -> None:
+    setattr(owner, name, value)
+
+
+def _accessing(
+    original: Callable[..., Any], kind: str, part: str, plainly: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """Have an access be a point; where it has been one often enough, do it ``plainly``, as fast as can be."""
+    op = f"{kind} {part}"
+
     @functools.wraps(original)
     def access(self: Any, *args: Any) -> Any:
         actor = me()
         if actor is None:
             return original(self, *args)
-        actor.point(f"{kind} {part}", _lock_key(self), lambda: _could_lock(self))
+        site = direct(sys._getframe(1))
+        passes = actor.passes_of(op, site)
+        semlock = getattr(self._lock, "_semlock", None)
+        if passes == SKIPPED and plainly is not None and semlock is not None and semlock.acquire(False):
+            try:
+                return plainly(self._obj, *args)
+            finally:
+                semlock.release()
+        if passes != SKIPPED:
+            sleeps = passes == WEARY
+            actor.point(op, _lock_key(self), lambda: _could_lock(self), site=site, sleeps=sleeps, counted=True)
         if actor.records:
             where = f"[{args[0]}]" if part == "item" and args else f".{part}"
-            site = users_site(sys._getframe(1))
             actor.note(kind, f"{_place(self)}{where}", site, f"{type(self._obj).__name__}{where}")
         with within(actor):
             return original(self, *args)

@@ -128,7 +128,7 @@ class Actor:
         tier: int = SYNCHRONISATION,
         site: Site | None = None,
         sleeps: bool = False,
-        opcode: bool = False,
+        counted: bool = False,
     ) -> bytes:
         """Wait for a turn, where others may have theirs first.
 
@@ -140,7 +140,7 @@ class Actor:
             tier: the kind of point.
             site: where in the user's code; looked for where it is not given.
             sleeps: let others go first.
-            opcode: its passes have been counted already.
+            counted: this pass of the place has been counted already.
 
         Returns:
             What the controller answered: GO, TIMED_OUT or FREE.
@@ -153,7 +153,7 @@ class Actor:
         site = site or direct(sys._getframe(1))
         if site is None and at_once and not sleeps and tier == SYNCHRONISATION:
             return protocol.GO  # the library's own affairs
-        if at_once and not sleeps and not opcode:
+        if at_once and not sleeps and not counted:
             passes = self.passes_of(op, site)
             if passes == SKIPPED:
                 return protocol.GO
