@@ -64,13 +64,13 @@ class Participant:
         self.patient = False
         self.ready = bool(message.ready)
         self.wakes_s = now_s + max(0.0, message.wait_s)
-        place = (message.op, message.site)
+        place = (message.op, message.site, message.place)
         self.visits[place] = self.visits.get(place, 0) + 1
 
     @property
     def occurrence(self) -> int:
         """How often it has come to the place where it waits."""
-        return self.visits.get((self.message.op, self.message.site), 0)
+        return self.visits.get((self.message.op, self.message.site, self.message.place), 0)
 
     def grant(self, answer: bytes) -> None:
         """Let it go on."""

@@ -37,6 +37,7 @@ class Message(NamedTuple):
         ready: whether it could go on now; None where only a try will tell.
         wait_s: the time limit of its wait; below 0 where there is none, as for a point.
         sleeps: whether it would rather let others go first, as in a sleep.
+        place: which instruction of its code: a line may have several.
         events: what it did since its last message: (kind, thing, site, name).
         body: anything else: of a "hello" its label, pid and tid; of a "result" its bytes.
     """
@@ -49,6 +50,7 @@ class Message(NamedTuple):
     ready: bool | None = True
     wait_s: float = -1.0
     sleeps: bool = False
+    place: int = 0
     events: tuple[tuple[str, str, Site | None, str], ...] = ()
     body: Any = None
 

@@ -23,7 +23,8 @@ from pytest_parallel_lab.model.sameness import CLOSE, DIFFERENT
 from pytest_parallel_lab.model.schedule import Schedule
 
 _HASH_SEEDS = 3
-_HASH_SEEDS_AFTER_S = 1.5
+_HASH_SEEDS_AT = 0.3  # of the budget, or when all at bound 1 are done
+_SLOW = 0.03  # of the budget: runs that take longer are few
 _SHRINK_TRIES = 60
 _SHRINK_LIMIT_S = 3.0
 _REPLAYS = 2
@@ -102,9 +103,9 @@ class Search:
         hashes = self._plan.hash_seeds
         strategies = self._strategies(usual)
         while strategies and self._left_s() > 0 and self._runs.count < self._plan.runs:
-            if hashes and time.monotonic() - self._began_s > _HASH_SEEDS_AFTER_S + _HASH_SEEDS * usual.elapsed_s:
+            if hashes and time.monotonic() - self._began_s > self._plan.seconds * _HASH_SEEDS_AT:
                 hashes = False
-                yield from self._with_other_hashes()
+                yield from self._with_other_hashes(usual)
             strategy = strategies[0]
             if not strategy.begin():
                 strategies.pop(0)
@@ -117,7 +118,7 @@ class Search:
             if part.what != "bound 1" or self._half_spent():
                 strategies.append(strategies.pop(0))
         if hashes:
-            yield from self._with_other_hashes()
+            yield from self._with_other_hashes(usual)
 
     def _strategies(self, usual: Record) -> list[Strategy]:
         plan = self._plan
@@ -135,8 +136,9 @@ class Search:
         spent_s = time.monotonic() - self._began_s
         return spent_s > self._plan.seconds * _PORTION or self._runs.count > self._plan.runs * _PORTION
 
-    def _with_other_hashes(self) -> Iterator[Record]:
-        for i in range(1, _HASH_SEEDS + 1):
+    def _with_other_hashes(self, usual: Record) -> Iterator[Record]:
+        few = usual.elapsed_s > self._plan.seconds * _SLOW
+        for i in range(1, 2 if few else _HASH_SEEDS + 1):
             yield self._runs.follow(replace(self._base, hash_seed=_hash_seed(self._plan.seed, i)))
 
     def _left_s(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -175,11 +176,7 @@ def describe(found: Exploration, where: str) -> str:
     if failure.traceback:
         lines += ["", failure.traceback.rstrip()]
     lines += ["", *found.evidence[:_SHOWN_OUTCOMES]] if found.evidence else []
-    lines += [
-        "",
-        f"see it again ({again} of {failure.replays} so far):" if False else f"it came again {again}; see it:",
-    ]
-    lines.append(f"  {replay_command(failure.schedule, where)}")
+    lines += ["", f"it came again {again}; see it:", f"  {replay_command(failure.schedule, where)}"]
     return "\n".join(lines)
 
 
@@ -191,11 +188,7 @@ def _on_what(failure: Failure) -> str:
 
 def replay_command(schedule: Schedule, where: str) -> str:
     """The command that carries a schedule out again."""
-    return f"pytest {_quoted(where)} --parallel-replay={schedule}"
-
-
-def _quoted(where: str) -> str:
-    return f"'{where}'" if any(c in where for c in " []()'\"&;|<>*?$") else where
+    return f"pytest {shlex.quote(where)} --parallel-replay={schedule}"
 
 
 def distribution(outcomes: Sequence[Seen]) -> str:

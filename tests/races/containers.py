@@ -100,7 +100,8 @@ def item_removed_twice_fixed() -> list[str]:
 
 
 def forget(cache: dict[str, int], key: str) -> None:
-    cache.pop(key, None)
+    if key in cache:
+        del cache[key]  # noqa: RUF051 - the bug
 
 
 def forget_at_once(cache: dict[str, int], key: str) -> None:

@@ -12,15 +12,15 @@ _PASSED_ON = frozenset(["__enter__", "enter", "acquire"])  # of a condition, by 
 _ours: dict[CodeType, bool] = {}
 
 
-def direct(frame: FrameType | None) -> Site | None:
-    """Where the user's code calls what we are in; None where the library does."""
+def direct(frame: FrameType | None) -> tuple[Site, int] | None:
+    """Where the user's code calls what we are in, and by which instruction; None where the library does."""
     while frame is not None:
         code = frame.f_code
         ours = _ours.get(code)
         if ours is None:
             ours = _ours[code] = sites.is_ours(frame)
         if not ours and not sites.is_library(code):
-            return sites.site(frame)
+            return sites.site(frame), frame.f_lasti
         if not ours and code.co_name not in _PASSED_ON:
             return None
         frame = frame.f_back

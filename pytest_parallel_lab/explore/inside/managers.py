@@ -39,7 +39,8 @@ def take_turns() -> None:
             actor.changed(key)
             return result
 
-        actor.point(op, site=users_site(sys._getframe(1)))
+        site = users_site(sys._getframe(1))
+        actor.point(op, at=(site, 0) if site else None)
         if methodname == "acquire" or (methodname in ("get", "put") and "Queue" in typeid):
             return _in_turns(actor, op, key, now, methodname, args, kwargs)
         if methodname in _WAITS:
@@ -48,7 +49,7 @@ def take_turns() -> None:
             reads = methodname in _READS or methodname.startswith(("__get", "__contains", "__len"))
             element = f"[{args[0]!r}]" if args and typeid in ("dict", "DictProxy") else ""
             name = f"Manager.{typeid}{element}"
-            actor.note("reads" if reads else "writes", key + element, users_site(sys._getframe(1)), name)
+            actor.note("reads" if reads else "writes", key + element, site, name)
         return now(*args, **kwargs)
 
     managers.BaseProxy._callmethod = calling  # type: ignore[method-assign]

@@ -107,7 +107,7 @@ def _find_points(code: CodeType) -> dict[int, str]:
 
 def is_users(code: CodeType) -> bool:
     """Whether code is what is tested: neither the standard library's, nor ours, nor installed."""
-    return not sites.is_library(code) and not sites.is_installed(code)
+    return not sites.is_library(code) and not sites.is_installed(code) and code.co_name != "<module>"
 
 
 def is_users_file(path: str) -> bool:
@@ -122,10 +122,11 @@ def _take_turn(code: CodeType, offset: int, line: int) -> None:
     what = points_of(code)[offset]
     if what in _PRIVATE and process.threads == 1:
         return
-    passes = actor.passes_of(what, (code, offset))
+    at = (code.co_filename, line, code.co_name), offset
+    passes = actor.passes_of(what, at)
     if passes != SKIPPED:
         tier = MINOR if what in _READS.values() else OPCODE
-        actor.point(what, tier=tier, site=(code.co_filename, line, code.co_name), sleeps=passes == WEARY, counted=True)
+        actor.point(what, tier=tier, at=at, sleeps=passes == WEARY, counted=True)
 
 
 @contextlib.contextmanager

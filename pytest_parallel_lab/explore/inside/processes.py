@@ -34,6 +34,7 @@ def take_turns() -> None:
     """Have the processes that turn-taking threads start from now on take turns as well."""
     os.register_at_fork(before=_before_fork, after_in_child=_in_child, after_in_parent=go_on)
     _starts()
+    _bootstraps()
     _joins()
 
 
@@ -53,7 +54,8 @@ def _in_child() -> None:
     if label and rules is not None:
         actor = enter(label, rules)
         streams.remember(rules.seed, label)
-        actor.point("starts", tier=MINOR, site=users_site(sys._getframe(1)))
+        site = users_site(sys._getframe(1))
+        actor.point("starts", tier=MINOR, at=(site, 0) if site else None)
 
 
 def carried() -> str:
@@ -72,8 +74,9 @@ def begin_spawned(label: str, rules: dict[str, Any]) -> None:
     entered = Rules(**rules)
     streams.begin(entered.seed, label)
     actor = enter(label, entered)
-    opcodes.traced(entered).__enter__()  # to the process's end
     actor.point("starts", tier=MINOR)
+    actor.within += 1  # until the process has imported what it is to run
+    _next["imports"] = label
 
 
 def _starts() -> None:
@@ -115,6 +118,22 @@ def _starts() -> None:
         process_obj._parallel_lab_label = _next.get("label", "")
 
     popen_fork.Popen._launch = fork_launching  # type: ignore[attr-defined]
+
+
+def _bootstraps() -> None:
+    """Have a spawned child take turns in its own code once it comes to that."""
+    from multiprocessing.process import BaseProcess
+
+    bootstrap: Callable[..., Any] = BaseProcess._bootstrap  # type: ignore[attr-defined]
+
+    def bootstrapping(self: Any, *args: Any, **kwargs: Any) -> Any:
+        actor = me()
+        if _next.pop("imports", "") and actor is not None:
+            actor.within -= 1
+            opcodes.traced(actor.rules).__enter__()  # to the process's end
+        return bootstrap(self, *args, **kwargs)
+
+    BaseProcess._bootstrap = bootstrapping  # type: ignore[attr-defined]
 
 
 def _joins() -> None:

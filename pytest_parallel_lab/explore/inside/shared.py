@@ -57,8 +57,8 @@ def _accessing(
         actor = me()
         if actor is None:
             return original(self, *args)
-        site = direct(sys._getframe(1))
-        passes = actor.passes_of(op, site)
+        at = direct(sys._getframe(1))
+        passes = actor.passes_of(op, at)
         semlock = getattr(self._lock, "_semlock", None)
         if passes == SKIPPED and plainly is not None and semlock is not None and semlock.acquire(False):
             try:
@@ -67,10 +67,10 @@ def _accessing(
                 semlock.release()
         if passes != SKIPPED:
             sleeps = passes == WEARY
-            actor.point(op, _lock_key(self), lambda: _could_lock(self), site=site, sleeps=sleeps, counted=True)
+            actor.point(op, _lock_key(self), lambda: _could_lock(self), at=at, sleeps=sleeps, counted=True)
         if actor.records:
             where = f"[{args[0]}]" if part == "item" and args else f".{part}"
-            actor.note(kind, f"{_place(self)}{where}", site, f"{type(self._obj).__name__}{where}")
+            actor.note(kind, f"{_place(self)}{where}", at[0] if at else None, f"{type(self._obj).__name__}{where}")
         with within(actor):
             return original(self, *args)
 

@@ -126,7 +126,7 @@ class Actor:
         *,
         wait_s: float = -1.0,
         tier: int = SYNCHRONISATION,
-        site: Site | None = None,
+        at: tuple[Site, int] | None = None,
         sleeps: bool = False,
         counted: bool = False,
     ) -> bytes:
@@ -138,7 +138,7 @@ class Actor:
             ready: whether what it waits for is there.
             wait_s: the limit of that wait; below 0 where there is none.
             tier: the kind of point.
-            site: where in the user's code; looked for where it is not given.
+            at: where in the user's code, and at which instruction; looked for where it is not given.
             sleeps: let others go first.
             counted: this pass of the place has been counted already.
 
@@ -150,16 +150,16 @@ class Actor:
         at_once = ready is None or ready()
         if at_once and not sleeps and (self.within or self.alone) and len(self._events) < _UNSENT_EVENTS:
             return protocol.GO
-        site = site or direct(sys._getframe(1))
-        if site is None and at_once and not sleeps and tier == SYNCHRONISATION:
+        at = at or direct(sys._getframe(1))
+        if at is None and at_once and not sleeps and tier == SYNCHRONISATION:
             return protocol.GO  # the library's own affairs
         if at_once and not sleeps and not counted:
-            passes = self.passes_of(op, site)
+            passes = self.passes_of(op, at)
             if passes == SKIPPED:
                 return protocol.GO
             sleeps = passes == WEARY
-        site = site or users_site(sys._getframe(1))
-        return self._ask(Message("point", op, key, site, tier, at_once, wait_s, sleeps), ready)
+        site, place = at or (users_site(sys._getframe(1)), 0)
+        return self._ask(Message("point", op, key, site, tier, at_once, wait_s, sleeps, place=place), ready)
 
     def retry(self, op: str, key: str, wait_s: float = -1.0) -> bytes:
         """Wait for a turn to try again, after somebody has changed what a try depends on."""
@@ -194,12 +194,12 @@ class Actor:
         """Close what a forked child has inherited of this thread."""
         self._sock.close()
 
-    def passes_of(self, op: str, site: Any) -> int:
+    def passes_of(self, op: str, at: Any) -> int:
         """Count a pass of a place: whether it is a POINT still, or has been one so often that it is SKIPPED.
 
         Now and then it is WEARY of that: where a thread spins, others must have their turns.
         """
-        count = self._passes[op, site] = self._passes.get((op, site), 0) + 1
+        count = self._passes[op, at] = self._passes.get((op, at), 0) + 1
         if count <= self.rules.passes:
             return POINT
         if count == self.rules.passes + 1:
