@@ -87,6 +87,10 @@ def _check_values(mark: pytest.Mark, choices: Choices, where: str) -> None:
             raise BadSetting(f"{where}: takes keyword arguments only; write {_usage(mark.name)}")
         if "strategy" in mark.kwargs:
             parse_names(mark.kwargs["strategy"], STRATEGIES, where, "strategy")
+        from pytest_parallel_lab.explore.plan import Plan
+
+        numbers = {name: value for name, value in mark.kwargs.items() if name not in ("strategy", "numerical")}
+        Plan(**numbers).checked(where)
         if "numerical" in mark.kwargs:
             parse_names([mark.kwargs["numerical"]], NUMERICAL, where, "way to take numerical differences")
     elif mark.name == "parallel_mpi_strict":

@@ -125,7 +125,7 @@ class Choices:
         for name, kind in kinds.items():
             text, source = self._given(f"explore-{name}")
             if text:
-                chosen[name] = parse_number(text, kind, source, least=0 if name == "seed" else 1)
+                chosen[name] = parse_number(text, kind, source, least={"seed": 0, "seconds": 0.01}.get(name, 1))
         strategy, source = self._given("explore-strategy")
         if strategy:
             chosen["strategy"] = parse_names(strategy, STRATEGIES, source, "strategy")

@@ -115,7 +115,6 @@ def test_words_are_few(x: Any) -> None:
     assert "..." in value(x).text
 
 
-@pytest.mark.xfail(reason="repr of a whole number of more than 4300 digits is an error", raises=ValueError)
 def test_a_very_large_number_is_a_value() -> None:
     assert value(10**5000).kind == "returned"
 
@@ -149,7 +148,6 @@ def test_an_ending_is_compared_with_the_usual_one(usual: Ending, other: Ending, 
     assert found.differ is (expected == DIFFERENT)
 
 
-@pytest.mark.xfail(reason="the texts of what was packed alike are compared, and an address is in them")
 def test_objects_without_words_of_their_own_are_the_same() -> None:
     found = endings()
     packed = pack(Plain(1))
@@ -247,12 +245,11 @@ def draws(actor: str, state: str, name: str = "random") -> tuple[str, str, str, 
         ([draws("main.p1", "s"), draws("main.p2", "s", "numpy.random")], ()),
         (
             [draws("main.p1", "s"), draws("main.p2", "s")],
-            ("main.p1 and main.p2 draw the same numbers from random: each has inherited its state",),
+            ("main.p1 and main.p2 draw the same numbers from random: it has the same state in each",),
         ),
         pytest.param(
             [draws("main.p1", "s"), draws("main.p1", "s")],
             (),
-            marks=pytest.mark.xfail(reason="one worker that seeds alike twice is taken for two workers"),
         ),
     ],
 )

@@ -150,7 +150,6 @@ def test_another_reason_why_a_run_was_not_under_control_stays() -> None:
     assert record.outside == "main.p2 has never reported"
 
 
-@pytest.mark.xfail(reason="a run that ends before the step of a turn is taken for one in which it was given")
 def test_a_run_that_ends_before_its_turn_is_marked() -> None:
     steps = {"main.p1": 1, "main.p2": 3}
     strategy = Bounded(run(lambda d: d.candidates[-1], steps))  # p2 first

@@ -114,6 +114,7 @@ class Perturbed:
             replays=replays,
             always=not self._endings.varied,
             exception=ending.packed if ending.kind == "raised" else b"",
+            kind=ending.kind,
         )
 
     def _found(self, failure: Failure | None, numerical: Schedule | None) -> Exploration:
@@ -122,7 +123,7 @@ class Perturbed:
             value=usual.value() if usual is not None and usual.kind == "returned" else None,
             runs=self._runs,
             elapsed_s=time.monotonic() - self._began_s,
-            searched=(Searched(f"random {self._kind}", self._runs),),
+            searched=(Searched(f"random {self._kind}", self._runs - 1),),
             outcomes=self._endings.seen(),
             failure=failure,
             numerical=numerical,

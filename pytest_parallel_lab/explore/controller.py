@@ -106,8 +106,6 @@ class _Run:
             self._record.elapsed_s = time.monotonic() - self._began_s
         return self._record
 
-    # --- hearing -------------------------------------------------------------------------------
-
     def _hear(self, limit_s: float) -> bool:
         """Take in what comes within a time; whether anything did."""
         ready = self._poll.poll(limit_s * 1000)
@@ -148,7 +146,7 @@ class _Run:
             participant.state = AWAY
             self._outside(f"{participant.label} waits in {message.op}")
         elif message.kind == "patient":
-            participant.patient = True
+            participant.patient = bool(message.ready)
         elif message.kind == "over":
             self._ended(participant, by_exit=False)
         elif message.kind == "result":
@@ -185,8 +183,6 @@ class _Run:
                 return
         self._all.changed()  # what it had changed last, it can no longer tell
 
-    # --- deciding ------------------------------------------------------------------------------
-
     def _settled(self) -> bool:
         """Whether all that are under control wait, and those that are not cannot be expected to move."""
         if self._expected or self._all.any_in(RUNNING):
@@ -222,8 +218,12 @@ class _Run:
             self._nobody_can_go()
             return
         away = self._all.any_in(AWAY)
-        usual = self._all.usual(able) if able else next_to_wake(sleepers)
+        in_time = [p for p in self._all if p.waits_in_time]
+        usual = self._all.usual(able) if able else next_to_wake([*sleepers, *in_time])
         if not able and away and self._hear(min(max(usual.wakes_s - self._clock_s, _SETTLE_S), _LOOK_EVERY_S)):
+            return
+        if usual in in_time:
+            self._time_out(usual)
             return
         last = self._all.current
         decision = Decision(
@@ -257,11 +257,13 @@ class _Run:
         if self._comes_from_outside():
             return
         if in_time:
-            usual = next_to_wake(in_time)
-            decision = Decision(len(self._record.decisions), (usual.label,), usual.label)
-            self._take_step(usual, decision, protocol.TIMED_OUT)
+            self._time_out(next_to_wake(in_time))
             return
         self._let_all_go()
+
+    def _time_out(self, waiting: Participant) -> None:
+        decision = Decision(len(self._record.decisions), (waiting.label,), waiting.label)
+        self._take_step(waiting, decision, protocol.TIMED_OUT)
 
     def _comes_from_outside(self) -> bool:
         """Whether somebody who is not under control sends what is waited for."""
@@ -275,8 +277,6 @@ class _Run:
                 return True
             time.sleep(_SETTLE_S)
         return False
-
-    # --- without control -----------------------------------------------------------------------
 
     def _let_all_go(self) -> None:
         """Have everybody go on as they would without us: what is stuck then is stuck in the kernel's eyes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pytest_parallel_lab.model.schedule import Schedule
 from pytest_parallel_lab.model.verdict import Verdict, how_it_ended
 
 _TEXT = 120
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def returned(packed: bytes) -> Ending:
 
 def raised(type_name: str, message: str, traceback: str, packed: bytes) -> Ending:
     """The ending of a run that raised."""
-    return Ending("raised", _short(f"{type_name}({message})" if message else type_name), packed, type_name, traceback)
+    text = f"{type_name}({' '.join(message.split())})" if message else type_name
+    return Ending("raised", _short(_ADDRESS.sub("", text)), packed, type_name, traceback)
 
 
 def _text(value: Any) -> str:
@@ -85,7 +88,11 @@ def _text(value: Any) -> str:
     brief = reprlib.Repr()
     brief.maxstring = brief.maxother = brief.maxlong = _TEXT
     brief.maxlist = brief.maxtuple = brief.maxdict = brief.maxset = 12
-    return _short(" ".join(brief.repr(value).split()))
+    try:
+        text = brief.repr(value)
+    except Exception as error:  # of the user's, or of a number of too many digits
+        text = f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
+    return _short(_ADDRESS.sub("", " ".join(text.split())))
 
 
 def _short(text: str) -> str:
@@ -135,8 +142,10 @@ class Endings:
             return DIFFERENT
         if a.kind == "raised":
             return SAME if a.type_name == b.type_name else DIFFERENT
-        if a.kind != "returned" or a.packed == b.packed:
+        if a.kind != "returned":
             return SAME if a.text == b.text else DIFFERENT
+        if a.packed == b.packed:
+            return SAME
         return self._compare(a.value(), b.value())
 
     def _count(self, ending: Ending, schedule: Schedule) -> None:
@@ -154,8 +163,7 @@ class Endings:
     @property
     def differ(self) -> bool:
         """Whether runs ended differently, beyond the tolerance."""
-        first = self._classes[0][0]
-        return any(self._same(first, other) == DIFFERENT for other, _, _ in self._classes[1:])
+        return any(self._same(self._classes[0][0], other) == DIFFERENT for other, _, _ in self._classes[1:])
 
     def seen(self) -> tuple[Seen, ...]:
         """The distribution of the outcomes."""

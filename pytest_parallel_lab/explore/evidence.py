@@ -25,9 +25,10 @@ def same_streams(record: Record) -> tuple[str, ...]:
     drawn: dict[tuple[str, str], list[str]] = {}
     for actor, kind, thing, _, name in record.events:
         if kind == "draws":
-            drawn.setdefault((name, thing), []).append(actor)
+            actors = drawn.setdefault((name, thing), [])
+            actors += [actor] if actor not in actors else []
     return tuple(
-        f"{' and '.join(actors)} draw the same numbers from {name}: each has inherited its state"
+        f"{' and '.join(actors)} draw the same numbers from {name}: it has the same state in each"
         for (name, _), actors in drawn.items()
         if len(actors) > 1
     )

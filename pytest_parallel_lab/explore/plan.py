@@ -53,9 +53,10 @@ class Plan:
         for name, least in (("runs", 1), ("seconds", 0.01), ("bound", 1), ("seed", 0), ("rtol", 0), ("atol", 0)):
             value = getattr(self, name)
             whole = name in ("runs", "bound", "seed")
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or value < least:
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not value >= least:
                 kind = "a whole number" if whole else "a number"
                 raise BadSetting(f"{source}: {name}={value!r} is not {kind} of at least {least}")
+        parse_strategies(self.strategies, source)
         return self
 
 

@@ -10,7 +10,6 @@ from pytest_parallel_lab.explore import evidence
 from pytest_parallel_lab.explore.endings import Ending, Endings
 from pytest_parallel_lab.explore.inside.streams import number_from
 from pytest_parallel_lab.explore.plan import Plan
-from pytest_parallel_lab.explore.protocol import OPCODE
 from pytest_parallel_lab.explore.record import Record
 from pytest_parallel_lab.explore.runs import Runs
 from pytest_parallel_lab.explore.shrink import shrink
@@ -18,7 +17,7 @@ from pytest_parallel_lab.explore.strategies.base import Strategy
 from pytest_parallel_lab.explore.strategies.bounded import Bounded
 from pytest_parallel_lab.explore.strategies.pct import Pct
 from pytest_parallel_lab.explore.strategies.random_walk import RandomWalk
-from pytest_parallel_lab.model.exploration import Exploration, Failure, Searched
+from pytest_parallel_lab.model.exploration import HASH_SEED, ITSELF, WHO_GOES_WHEN, Exploration, Failure, Searched
 from pytest_parallel_lab.model.sameness import CLOSE, DIFFERENT
 from pytest_parallel_lab.model.schedule import Schedule
 
@@ -52,6 +51,7 @@ class Search:
         self._outside = ""
         self._saturated = False
         self._numerical: Schedule | None = None
+        self._usual: Record | None = None
         self._streams: tuple[str, ...] = ()
         self._base = _usual(plan.seed, opcodes=plan.opcodes)
 
@@ -59,7 +59,7 @@ class Search:
         """Search."""
         if self._plan.replay is not None:
             return self._replay(self._plan.replay)
-        usual = self._runs.follow(self._base, records=True)
+        usual = self._usual = self._runs.follow(self._base, records=True)
         failed = self._take_in(usual)
         value = self._endings.usual
         assert value is not None
@@ -102,6 +102,9 @@ class Search:
         """Run after run: all at bound 1 while they fit into half of the budget, then every strategy in turn."""
         hashes = self._plan.hash_seeds
         strategies = self._strategies(usual)
+        if all(len(decision.candidates) == 1 for decision in usual.decisions):
+            self._searched["bound 1"] = Searched("bound 1", 0, 0)
+            strategies = []
         while strategies and self._left_s() > 0 and self._runs.count < self._plan.runs:
             if hashes and time.monotonic() - self._began_s > self._plan.seconds * _HASH_SEEDS_AT:
                 hashes = False
@@ -139,6 +142,8 @@ class Search:
     def _with_other_hashes(self, usual: Record) -> Iterator[Record]:
         few = usual.elapsed_s > self._plan.seconds * _SLOW
         for i in range(1, 2 if few else _HASH_SEEDS + 1):
+            if self._runs.count >= self._plan.runs:
+                return
             yield self._runs.follow(replace(self._base, hash_seed=_hash_seed(self._plan.seed, i)))
 
     def _left_s(self) -> float:
@@ -181,10 +186,27 @@ class Search:
             if again is not None:
                 replayed += 1
                 last, ending = record, again
-        return self._failure(last, small, ending, replayed, 1 if hangs else _REPLAYS, always=always)
+        why = self._why(failed, small)
+        return self._failure(last, small, ending, replayed, 1 if hangs else _REPLAYS, always=always, why=why)
+
+    def _why(self, failed: Record, schedule: Schedule) -> str:
+        """What the outcome depends on."""
+        if schedule.turns or failed is self._usual:
+            return WHO_GOES_WHEN
+        if schedule.hash_seed == self._base.hash_seed or self._fails(self._runs.follow(self._base)) is not None:
+            return ITSELF
+        return HASH_SEED
 
     def _failure(
-        self, record: Record, schedule: Schedule, ending: Ending, replayed: int, replays: int, *, always: bool
+        self,
+        record: Record,
+        schedule: Schedule,
+        ending: Ending,
+        replayed: int,
+        replays: int,
+        *,
+        always: bool,
+        why: str = WHO_GOES_WHEN,
     ) -> Failure:
         record.schedule = schedule
         return Failure(
@@ -199,6 +221,9 @@ class Search:
             latent=_is_latent(record),
             always=always,
             exception=ending.packed if ending.kind == "raised" else b"",
+            why=why,
+            kind=ending.kind,
+            printed=record.printed,
         )
 
     def _fails(self, record: Record) -> Ending | None:
@@ -212,7 +237,7 @@ class Search:
         )
         self._take_in(usual)
         record = self._runs.follow(schedule)
-        ending = self._endings.see(record)[0]
+        ending, judged = self._endings.see(record)
         failed = self._fails(record)
         failure = None
         if failed is not None:
@@ -224,6 +249,7 @@ class Search:
             searched=(),
             outcomes=self._endings.seen(),
             failure=failure,
+            numerical=schedule if judged == CLOSE else None,
             outside=record.outside or ("a turn that it asks for could not be given" if record.strayed else ""),
             seed=schedule.seed,
         )
@@ -242,11 +268,14 @@ def _turns(record: Record) -> tuple[tuple[int, str], ...]:
 
 
 def _is_latent(record: Record) -> bool:
-    """Whether a thread was made to lose its turn within its own code to another thread of its process."""
-    turns = dict(record.schedule.turns)
-    for before, decision in zip(record.decisions, record.decisions[1:]):
-        if decision.step in turns and decision.tier == OPCODE and _process(before.chosen) == _process(decision.chosen):
-            return True
+    """Whether a thread lost its turn to another one of its process where it was about to read or store."""
+    chosen = [decision.chosen for decision in record.decisions]
+    for step, label in record.schedule.turns:
+        loser = chosen[step - 1] if 0 < step < len(chosen) else label
+        if loser in chosen[step:] and loser != label and _process(loser) == _process(label):
+            op = record.decisions[chosen.index(loser, step)].op
+            if op.startswith(("reads ", "stores ", "deletes ", "changes ", "looks ")):
+                return True
     return False
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import replace
 from typing import Any
 
 from pytest_parallel_lab.explore.endings import unpack
+from pytest_parallel_lab.keeper.agent.sites import is_ours
 from pytest_parallel_lab.model.errors import (
     Deadlock,
     Mismatch,
@@ -48,14 +50,27 @@ def check(found: Exploration, name: str, where: str, numerical: str) -> None:
         )
         if numerical == "fail":
             raise NumericalNondeterminism(text, found)
-        warnings.warn(text, NumericalNondeterminismWarning, stacklevel=4)
+        warnings.warn(text, NumericalNondeterminismWarning, stacklevel=_level_of_caller())
+
+
+def _level_of_caller() -> int:
+    """How far up the caller outside of this package is, for a warning to name the place."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and is_ours(frame):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _raise_failure(found: Exploration, failure: Failure, name: str, where: str) -> None:
     __tracebackhide__ = True
     if failure.verdict is not None:
         turns = len(failure.schedule.turns)
-        how = f"{turns} turn{'s' * (turns != 1)} out of order; see it: {replay_command(failure.schedule, where)}"
+        what = (
+            f"random {failure.schedule.free}"
+            if failure.schedule.free
+            else f"{turns} turn{'s' * (turns != 1)} out of order"
+        )
+        how = f"{what}; see it: {replay_command(failure.schedule, where)}"
         verdict = failure.verdict if failure.always else replace(failure.verdict, after=how)
         raise (Deadlock if verdict.proved else TimedOut)(verdict)
     if not failure.always:
@@ -70,4 +85,7 @@ def _raise_failure(found: Exploration, failure: Failure, name: str, where: str) 
         raise error from ParallelError(f"{name} raised this {tried}\n{failure.traceback}")
     if failure.traceback:
         raise ParallelError(f"{name} raised {failure.outcome}, {tried}\n{failure.traceback}")
-    raise Mismatch(f"{name} gave {failure.outcome}, {failure.expected}, {tried}")
+    printed = f"\nIt printed:\n{failure.printed.rstrip()}" if failure.printed else ""
+    if failure.kind == "died":
+        raise ParallelError(f"{name}: {failure.outcome}, {tried}{printed}")
+    raise Mismatch(f"{name} gave {failure.outcome}, {failure.expected}, {tried}{printed}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import importlib
 import os
 import pickle
 import signal
@@ -25,6 +26,7 @@ from pytest_parallel_lab.keeper import output
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
 from pytest_parallel_lab.keeper.host import bind_workers, environment, load_call, report_raised, users_part
 from pytest_parallel_lab.keeper.tree import die_with_parent
+from pytest_parallel_lab.model.errors import CannotSend
 
 
 class Zygote:
@@ -87,7 +89,7 @@ class Zygote:
         try:
             with opcodes.traced(rules):
                 value = self._call()
-            ending: tuple[Any, ...] = ("returned", pack(value))
+            ending: tuple[Any, ...] = ("returned", _packed_result(value))
         except BaseException as error:
             sys.settrace(None)
             ending = _raised(error)
@@ -100,8 +102,20 @@ def _prepare(function: Callable[..., Any]) -> None:
     """Do once what every run would do again: look for points in the function's module."""
     import cloudpickle  # noqa: F401
 
+    if "numpy" in sys.modules:
+        importlib.import_module("numpy.random")  # numpy itself loads it at first use: too late to seed it
+
     module = sys.modules.get(getattr(function, "__module__", ""))
     opcodes.prepare([function, *vars(module).values()] if module else [function])
+
+
+def _packed_result(value: object) -> bytes:
+    try:
+        return pack(value)
+    except Exception as error:
+        raise CannotSend(
+            f"the result ({type(value).__name__}) cannot be sent back: {error}. Return plain data, such as arrays"
+        ) from error
 
 
 def _raised(error: BaseException) -> tuple[str, str, str, str, bytes]:

@@ -13,6 +13,12 @@ from pytest_parallel_lab.model.verdict import Verdict
 
 _SHOWN_OUTCOMES = 6
 _CONFIDENCE = 0.95
+WHO_GOES_WHEN = "who goes when"
+HASH_SEED = "the hash seed, that is on the order of sets or on hash()"
+ITSELF = (
+    "something else than the schedule: under the same one it differs from run to run, as with random numbers that "
+    "nobody has seeded, the time, or addresses"
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,10 @@ class Failure:
         interleaving: who did what, in columns.
         replayed: how often it was carried out again, and ended the same way.
         replays: how often it was carried out again.
-        latent: whether it needs threads to change turns inside a statement, which this interpreter rarely does.
+        why: what the outcome depends on, in words.
+        kind: how it ends: "returned", "raised", "hangs", "unfinished" or "died".
+        printed: what was printed meanwhile.
+        latent: whether it needs threads to change turns where this interpreter rarely or never does so.
         always: whether every schedule that was tried ends like this.
         exception: what it raised, pickled, where that can travel.
     """
@@ -73,6 +82,9 @@ class Failure:
     replays: int = 0
     latent: bool = False
     always: bool = False
+    why: str = WHO_GOES_WHEN
+    kind: str = "returned"
+    printed: str = ""
     exception: bytes = b""
 
 
@@ -111,7 +123,7 @@ class Exploration:
     @property
     def exhausted(self) -> bool:
         """Whether every schedule at some bound was tried, with nothing outside of our control."""
-        return any(part.of == part.runs for part in self.searched if part.of) and not self.outside
+        return any(part.of == part.runs for part in self.searched) and not self.outside and not self.saturated
 
     def statement(self) -> str:
         """How much was tried, and what that says where nothing failed."""
@@ -119,6 +131,9 @@ class Exploration:
         whole = [part for part in self.searched if part.of is not None]
         sampled = sum(part.runs for part in self.searched if part.of is None)
         for part in whole:
+            if part.of == 0:
+                parts.append("there is only one schedule")
+                continue
             parts.append(f"explored {part.runs} of {part.of} schedules at {part.what}")
         if self.failure is not None:
             return "; ".join([*parts, *([f"sampled {sampled} schedules"] if sampled else [])])
@@ -159,15 +174,15 @@ def describe(found: Exploration, where: str) -> str:
     assert failure is not None
     again = "every time" if failure.replayed == failure.replays else f"{failure.replayed} of {failure.replays} times"
     lines = [
-        f"the outcome depends on {_on_what(failure)}: {failure.outcome}, {failure.expected}",
+        f"the outcome depends on {failure.why}: {failure.outcome}, {failure.expected}",
         "",
         "outcomes: " + distribution(found.outcomes),
-        f"{found.statement()} ({found.runs} runs, {found.elapsed_s:.1f} s, seed {found.seed})",
+        f"{found.statement() or 'replayed'} ({found.runs} runs, {found.elapsed_s:.1f} s, seed {found.seed})",
     ]
     if failure.latent:
         lines.append(
-            "latent on this build: threads have to change turns within one statement, which this interpreter does "
-            "rarely or never; on a free-threaded build they do"
+            "latent on this build: threads have to change turns at a place where this interpreter rarely or never "
+            "lets them; on a free-threaded build they do"
         )
     if found.outside:
         lines.append(f"not all of it was under control: {found.outside}")
@@ -180,14 +195,10 @@ def describe(found: Exploration, where: str) -> str:
     return "\n".join(lines)
 
 
-def _on_what(failure: Failure) -> str:
-    if failure.schedule.turns or not failure.schedule.hash_seed:
-        return "who goes when"
-    return "the hash seed, that is on the order of sets or on hash()"
-
-
 def replay_command(schedule: Schedule, where: str) -> str:
-    """The command that carries a schedule out again."""
+    """The command, or from a script the argument, that carries a schedule out again."""
+    if "::" not in where:
+        return f"lab.explore({where}, replay={str(schedule)!r})"
     return f"pytest {shlex.quote(where)} --parallel-replay={schedule}"
 
 

@@ -51,7 +51,7 @@ def _tell_of_streams() -> None:
         end(*args, **kwargs)
         actor = me()
         if actor is not None:
-            actor.is_patient()  # a last message, with all that was noted
+            actor.tell_rest()
 
     util._exit_function = ending  # type: ignore[attr-defined]
 

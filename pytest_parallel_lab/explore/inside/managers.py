@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
@@ -79,9 +80,7 @@ def _without_turns(owner: Any, name: str) -> None:
         actor = me()
         if actor is None:
             return original(*args, **kwargs)
-        if name == "start":
-            actor.is_patient()
-        with native():
+        with actor.patient() if name == "start" else contextlib.nullcontext(), native():
             return original(*args, **kwargs)
 
     setattr(owner, name, staticmethod(plain) if isinstance(given, staticmethod) else plain)

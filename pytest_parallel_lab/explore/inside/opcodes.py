@@ -34,6 +34,7 @@ _READS = {
     "LOAD_GLOBAL": "reads a global",
     "LOAD_DEREF": "reads a variable that is shared",
     "BINARY_SUBSCR": "reads an item",
+    "BINARY_SLICE": "reads a slice",
     "CONTAINS_OP": "looks for an item",
 }
 _PRIVATE = (  # nobody sees these where there is one thread
@@ -64,15 +65,29 @@ def prepare(values: Iterable[Any]) -> None:
     codes: list[CodeType] = []
     for value in values:
         for one in vars(value).values() if isinstance(value, type) else [value]:
-            code = getattr(getattr(one, "fget", one), "__code__", None)
-            if isinstance(code, CodeType) and is_users(code):
-                codes.append(code)
+            for part in (one, *(getattr(one, name, None) for name in ("fget", "fset", "fdel", "__func__"))):
+                code = getattr(part, "__code__", None)
+                if isinstance(code, CodeType) and is_users(code):
+                    codes.append(code)
     for code in codes:
         codes += [const for const in code.co_consts if isinstance(const, CodeType)]
         stores = [i for i in dis.get_instructions(code) if i.opname in ("STORE_GLOBAL", "STORE_DEREF")]
         _changing.update(str(i.argval) for i in stores)
     for code in codes:
         points_of(code)
+
+
+def _starts(code: CodeType) -> dict[int, int]:
+    """Where instructions begin that have prefixes: up to Python 3.11, that is where a trace finds them."""
+    starts: dict[int, int] = {}
+    first = None
+    for instruction in dis.get_instructions(code) if sys.version_info < (3, 12) else ():
+        if instruction.opname == "EXTENDED_ARG":
+            first = instruction.offset if first is None else first
+        elif first is not None:
+            starts[instruction.offset] = first
+            first = None
+    return starts
 
 
 def _may_change(instruction: dis.Instruction) -> bool:
@@ -86,8 +101,9 @@ def _find_points(code: CodeType) -> dict[int, str]:
     found: dict[int, str] = {}
     loops: list[tuple[int, int]] = []
     instructions = [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "EXTENDED_ARG")]
+    starts = _starts(code)
     for instruction, following in zip(instructions, [*instructions[1:], instructions[-1]]):
-        name, offset = instruction.opname, instruction.offset
+        name, offset = instruction.opname, starts.get(instruction.offset, instruction.offset)
         if name in _STORES:
             found[offset] = _STORES[name]
         elif name in _READS and _may_change(instruction):
@@ -95,7 +111,7 @@ def _find_points(code: CodeType) -> dict[int, str]:
         elif name.startswith("CALL") and not name.startswith("CALL_INTRINSIC"):
             found[offset] = "calls"
         elif name.startswith("INPLACE_") or (name == "BINARY_OP" and instruction.arg in _AUGMENTED):
-            if following.opname in ("STORE_FAST", "STORE_NAME"):  # else the store itself is a point
+            if following.opname.startswith(("STORE_FAST", "STORE_NAME")):  # else the store itself is a point
                 found[offset] = "changes in place"
         elif name == "FOR_ITER":
             loops.append((offset, instruction.argval))

@@ -14,25 +14,25 @@ from pytest_parallel_lab.explore.inside.threads import DONE
 from pytest_parallel_lab.explore.inside.turns import (
     FREE,
     TIMED_OUT,
+    Actor,
     Rules,
     enter,
-    forget_all,
-    go_on,
+    here,
     me,
     native,
-    pause,
     process,
 )
 from pytest_parallel_lab.explore.protocol import MINOR
 from pytest_parallel_lab.keeper.watch.procfs import has_ended
 
 _TOLD_LIMIT_S = 1.0
+_paused: list[Actor | None] = []
 _next: dict[str, str] = {}  # the label of the child that is being started
 
 
 def take_turns() -> None:
     """Have the processes that turn-taking threads start from now on take turns as well."""
-    os.register_at_fork(before=_before_fork, after_in_child=_in_child, after_in_parent=go_on)
+    os.register_at_fork(before=_before_fork, after_in_child=_in_child, after_in_parent=_go_on)
     _starts()
     _bootstraps()
     _joins()
@@ -45,11 +45,32 @@ def _before_fork() -> None:
         _next["label"] = label = actor.child("p")
         actor.expects(label)
         actor.note("starts", label)
-    pause()
+    _pause()
+
+
+def _pause() -> None:
+    """Have this thread take no turns while it forks: its child must not take itself for it."""
+    _paused.append(getattr(here, "actor", None))
+    here.actor = None
+
+
+def _go_on() -> None:
+    """Have it take turns again."""
+    here.actor = _paused.pop()
+
+
+def _forget_all() -> None:
+    """Close what a forked child has inherited: none of its parent's threads is in it."""
+    for actor in process.actors.values():
+        actor.forget()
+    process.actors.clear()
+    process.threads = 1
+    _paused.clear()
+    here.actor = None
 
 
 def _in_child() -> None:
-    forget_all()
+    _forget_all()
     label, rules = _next.get("label", ""), process.rules
     if label and rules is not None:
         actor = enter(label, rules)
@@ -94,9 +115,8 @@ def _starts() -> None:
             label = _next["spawned"] = actor.child("p")
             before = os.environ.get("PYTHONHASHSEED")
             os.environ["PYTHONHASHSEED"] = str(streams.number_from(process.rules.seed if process.rules else 0, label))
-            actor.is_patient()
             try:
-                with native():
+                with actor.patient(), native():
                     launch(self, process_obj)
             finally:
                 if before is None:
@@ -106,6 +126,7 @@ def _starts() -> None:
             actor.expects(label, self.pid)
             actor.note("starts", label)
             process_obj._parallel_lab_label = label
+            actor.point("goes on after Process.start", tier=MINOR)
 
         popen._launch = launching
 
@@ -116,6 +137,9 @@ def _starts() -> None:
     def fork_launching(self: Any, process_obj: Any) -> None:
         fork_launch(self, process_obj)
         process_obj._parallel_lab_label = _next.get("label", "")
+        actor = me()
+        if actor is not None:
+            actor.point("goes on after Process.start", tier=MINOR)
 
     popen_fork.Popen._launch = fork_launching  # type: ignore[attr-defined]
 

@@ -92,11 +92,11 @@ def _starts() -> None:
         self._parallel_lab_label = label = actor.child("t")
         self._parallel_lab_over = False
         process.threads += 1
-        actor.is_patient()
-        with native():
+        with actor.patient(), native():
             start(self)
         actor.expects(label)
         actor.note("starts", label)
+        actor.point("goes on after Thread.start", tier=MINOR)
 
     def run_in_turns(self: Any, rules: Any, run: Callable[[], None]) -> None:
         actor = enter(self._parallel_lab_label, rules)

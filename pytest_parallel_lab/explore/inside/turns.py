@@ -21,8 +21,7 @@ POINT, SKIPPED, WEARY = range(3)
 TIMED_OUT = protocol.TIMED_OUT
 FREE = protocol.FREE
 
-_here = threading.local()
-_paused: list[Actor | None] = []
+here = threading.local()
 
 
 @dataclass(frozen=True)
@@ -173,10 +172,20 @@ class Actor:
         if not self.free:
             self._send(Message("away", op, site=users_site(sys._getframe(1))))
 
-    def is_patient(self) -> None:
-        """Say that this thread may have to wait for something that is sure to come."""
+    @contextlib.contextmanager
+    def patient(self) -> Iterator[None]:
+        """Say that this thread may have to wait, in what follows, for something that is sure to come."""
         if not self.free:
-            self._send(Message("patient"))
+            self._send(Message("patient", ready=True))
+        try:
+            yield
+        finally:
+            if not self.free:
+                self._send(Message("patient", ready=False))
+
+    def tell_rest(self) -> None:
+        """Send a last message, with all that was noted."""
+        self._send(Message("patient", ready=False))
 
     def over(self) -> None:
         """Say that this thread has come to its end."""
@@ -232,61 +241,40 @@ class Actor:
 
 
 def _native_depth() -> int:
-    return int(getattr(_here, "native", 0))
+    return int(getattr(here, "native", 0))
 
 
 def me() -> Actor | None:
     """This thread's actor; None where it takes no turns."""
-    actor: Actor | None = getattr(_here, "actor", None)
+    actor: Actor | None = getattr(here, "actor", None)
     return None if actor is None or actor.free or _native_depth() else actor
 
 
 def enter(label: str, rules: Rules) -> Actor:
     """Have this thread take turns from now on."""
     process.rules = rules
-    _here.native = 0
-    _here.actor = Actor(label, rules)
-    return _here.actor  # type: ignore[no-any-return]
+    here.native = 0
+    here.actor = Actor(label, rules)
+    return here.actor  # type: ignore[no-any-return]
 
 
 def leave() -> None:
     """Have this thread take no more turns."""
     process.threads -= 1
-    actor: Actor | None = getattr(_here, "actor", None)
-    _here.actor = None
+    actor: Actor | None = getattr(here, "actor", None)
+    here.actor = None
     if actor is not None:
         actor.over()
-
-
-def pause() -> None:
-    """Have this thread take no turns while it forks: its child must not take itself for it."""
-    _paused.append(getattr(_here, "actor", None))
-    _here.actor = None
-
-
-def go_on() -> None:
-    """Have it take turns again."""
-    _here.actor = _paused.pop()
-
-
-def forget_all() -> None:
-    """Close what a forked child has inherited: none of its parent's threads is in it."""
-    for actor in process.actors.values():
-        actor.forget()
-    process.actors.clear()
-    process.threads = 1
-    _paused.clear()
-    _here.actor = None
 
 
 @contextlib.contextmanager
 def native() -> Iterator[None]:
     """Do what follows without turns."""
-    _here.native = _native_depth() + 1
+    here.native = _native_depth() + 1
     try:
         yield
     finally:
-        _here.native -= 1
+        here.native -= 1
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ class Bounded:
 
     def ended(self, record: Record) -> Searched:
         """Note what could have gone otherwise after the last turn out of order."""
-        if self._strayed:
+        if self._strayed or len(record.decisions) <= self._turns[-1][0]:
             record.outside = record.outside or "a turn could not be given that could before"
         cost = len(self._turns)
         self._runs[cost] += 1

@@ -31,7 +31,8 @@ class Pct:
     def begin(self) -> bool:
         """Draw new priorities, and when they change."""
         self._priorities: dict[str, float] = {}
-        self._changes = {self._random.randrange(1, self._steps) for _ in range(self._depth - 1)}
+        moments = range(1, self._steps)
+        self._changes = set(self._random.sample(moments, min(self._depth - 1, len(moments))))
         return True
 
     def choose(self, decision: Decision) -> str:

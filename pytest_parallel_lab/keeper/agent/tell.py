@@ -23,6 +23,7 @@ from pytest_parallel_lab.keeper.agent.source import called, name_of_owner
 from pytest_parallel_lab.keeper.watch import procfs
 
 _UNSEEN = {str(Path(__file__).with_name(name)) for name in ("tell.py", "order.py", "syncs.py")}
+_EXPLORED = str(Path(__file__).resolve().parents[2] / "explore" / "inside")
 _FRAMES = 40
 _NEAR = 8
 # How a thread or process comes to run something, and those that are idle when nothing is above them.
@@ -88,7 +89,7 @@ def _told(frame: FrameType | None) -> dict[str, Any]:
 
 
 def _thread(thread: threading.Thread, innermost: FrameType) -> dict[str, Any]:
-    frames = [f for f in _within_start(innermost) if not _is_telling(f)]
+    frames = [f for f in _within_start(innermost) if not _is_telling(f) and not _takes_turns(f)]
     foreign = [i for i, f in enumerate(frames) if not sites.is_library(f.f_code)]
     own = [i for i in foreign if not sites.is_installed(frames[i].f_code)]
     users = next(iter(own or foreign), None)
@@ -134,6 +135,11 @@ def _is_telling(frame: FrameType) -> bool:
     return frame.f_code.co_filename in _UNSEEN or (
         sites.is_ours(frame) and frame.f_code.co_name in ("<lambda>", "_answer_signal")
     )
+
+
+def _takes_turns(frame: FrameType) -> bool:
+    """Whether a frame only wraps an operation of the library, to explore it."""
+    return frame.f_code.co_filename.startswith(_EXPLORED)
 
 
 def _operation(frame: FrameType) -> str:
