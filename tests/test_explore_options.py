@@ -11,10 +11,14 @@ from tests import explored
 from tests.conftest import Run
 
 PROGRAM = """
+    import threading
     import pytest
     from pytest_parallel_lab import BadSetting
 
     def one():
+        thread = threading.Thread(target=len, args=("",))
+        thread.start()
+        thread.join()
         return 1
 """
 

@@ -19,39 +19,28 @@ BUGGY, FIXED, INNOCENT = corpus.load()
 # One or two of every family; all of them take longer than a test suite may.
 CHOSEN = (
     "counters.value_added_to_20_times",
-    "counters.value_without_lock",
     "thread_counters.global_counter",
-    "thread_counters.identifier_handed_out_twice",
     "accounts.deposit_and_withdraw",
-    "accounts.overdrawn_by_threads",
     "accounts.transfers_both_ways",
-    "arrays.elements_added_to",
     "arrays.one_row_too_many",
     "managers.task_claimed_twice",
-    "managers.item_of_a_dict_incremented",
     "files.file_made_twice",
     "torn.structure_in_a_raw_value",
-    "torn.message_in_a_block",
-    "wakeups.wait_without_predicate",
     "wakeups.process_waits_without_predicate",
     "meetings.barrier_of_a_counter",
     "queues.get_after_empty",
-    "queues.work_stolen_twice",
     "pipes.message_shared_by_readers",
     "orders.threads_as_completed",
     "sums.large_terms_cancel",
     "laziness.singleton_made_twice",
-    "laziness.settings_published_empty",
-    "containers.dict_changed_while_iterated",
     "containers.key_deleted_twice",
     "randomness.state_of_numpy_inherited",
-    "randomness.dice_inherited",
     "hashes.results_in_the_order_of_a_set",
     "pools.results_of_those_done",
     "spawned.child_of_a_forkserver_not_joined",
     "copied_locks.lock_of_threads_copied_by_fork",
 )
-INNOCENTS_SECONDS = 1.0
+INNOCENTS_SECONDS = 0.7
 KINDS = {"Race": ("Race", "Mismatch"), "SameStream": ("SameStream", "Race")}
 
 
@@ -89,7 +78,7 @@ def test_a_race_is_found(program: Program, lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     "program",
-    [p for p in FIXED if p.id.removesuffix("_fixed") in CHOSEN] + INNOCENT[::3],
+    [p for p in FIXED if p.id.removesuffix("_fixed") in CHOSEN] + INNOCENT[::4],
     ids=lambda program: program.id,
 )
 def test_no_correct_program_is_accused(program: Program, lab: Lab) -> None:

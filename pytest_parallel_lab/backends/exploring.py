@@ -146,9 +146,14 @@ def explore(
         reference=None if reference is _NOT_GIVEN else (expected,),
         replay=parse_schedule(replay, source) if isinstance(replay, str) else replay,
     ).checked(source)
-    if backend.name in PERTURBED:
+    kind = PERTURBED.get(backend.name, "")
+    if plan.replay is not None and plan.replay.free != kind:
+        raise BadSetting(
+            f"{source}: {plan.replay} is no schedule of this kind of workers; was it told by another test?"
+        )
+    if kind:
         start = functools.partial(backend.start, keeper, workers, settings)
-        found = Perturbed(start, PERTURBED[backend.name], function, args, kwargs, plan, show).go()
+        found = Perturbed(start, kind, function, args, kwargs, plan, show).go()
     else:
         found = _in_turns(keeper, backend, workers, settings, function, args, kwargs, plan, show, source)
     check(found, name_of(function), where or name_of(function), numerical)

@@ -66,6 +66,8 @@ def parse_strategies(given: str | Iterable[str], source: str) -> tuple[str, ...]
     Raises:
         BadSetting: an unknown one, or none.
     """
+    if not isinstance(given, (str, list, tuple)):
+        raise BadSetting(f"{source}: strategy={given!r} is no name; choose from {', '.join(STRATEGIES)}")
     names = parse_names(given if isinstance(given, str) else tuple(given), STRATEGIES, source, "strategy")
     if not names:
         raise BadSetting(f"{source}: no strategy given; choose from {', '.join(STRATEGIES)}")

@@ -70,9 +70,12 @@ def _raise_failure(found: Exploration, failure: Failure, name: str, where: str) 
             if failure.schedule.free
             else f"{turns} turn{'s' * (turns != 1)} out of order"
         )
-        how = f"{what}; see it: {replay_command(failure.schedule, where)}"
-        verdict = failure.verdict if failure.always else replace(failure.verdict, after=how)
-        raise (Deadlock if verdict.proved else TimedOut)(verdict)
+        verdict = failure.verdict
+        if not failure.always:
+            verdict = replace(verdict, after=what, again=replay_command(failure.schedule, where))
+        stuck = (Deadlock if verdict.proved else TimedOut)(verdict)
+        stuck.replay = str(failure.schedule)
+        raise stuck
     if not failure.always:
         raise Race(f"{name}: {describe(found, where)}", found)
     tried = f"in all of the {found.runs} runs, under different schedules: it is no matter of timing"

@@ -85,11 +85,13 @@ class Stuck(ParallelError):
 
     Attributes:
         verdict: all that is known; ``verdict.full()`` is the whole report.
+        replay: of an explored run: the schedule, as ``--parallel-replay`` takes it.
     """
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.short())
         self.verdict = verdict
+        self.replay = ""
 
     @property
     def cycle(self) -> tuple[Wait, ...]:

@@ -67,6 +67,7 @@ class Verdict:
         processes: every process of the run.
         unproved: why a run that ran out of time is not proved to be a deadlock.
         after: the harm that came before.
+        again: how to see it again.
     """
 
     proved: bool
@@ -76,6 +77,7 @@ class Verdict:
     processes: tuple[ProcessReport, ...] = ()
     unproved: tuple[str, ...] = ()
     after: str = ""
+    again: str = ""
 
     def short(self) -> str:
         """The verdict, the evidence and the cycle in a few lines."""
@@ -94,6 +96,8 @@ class Verdict:
         if self.unproved:
             lines += ["", "  not proved to be a deadlock:", *(f"    {reason}" for reason in self.unproved)]
         lines += self._notes()
+        if self.again:
+            lines += ["", "see it again:", f"  {self.again}"]
         return "\n".join(lines)
 
     def full(self) -> str:
