@@ -58,7 +58,9 @@ class Lab:
 
     @property
     def keeper(self) -> KeeperClient:
-        """The keeper, started at first use."""
+        """The keeper, started at first use, and anew where an interrupted request has ended it."""
+        if self._keeper is not None and self._keeper.lost:
+            self._forget_keeper()
         if self._keeper is None:
             self._keeper = KeeperClient()
         return self._keeper

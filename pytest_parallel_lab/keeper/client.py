@@ -77,6 +77,11 @@ class KeeperClient:
         """The keeper's own pid."""
         return self._process.pid
 
+    @property
+    def lost(self) -> bool:
+        """Whether it is gone, or cannot be talked to any more."""
+        return self._control.fileno() < 0 or self._process.poll() is not None
+
     def fork(self) -> tuple[Channel, int]:
         """Fork a runner; return the channel to it and its pid."""
         channel, reply = self._ask_with_channel("fork", {})
