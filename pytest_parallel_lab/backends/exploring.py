@@ -130,6 +130,8 @@ def explore(
         Exception: what the function raises under every schedule.
     """
     __tracebackhide__ = True
+    if not callable(function):
+        raise BadSetting(f"explore({function!r}): not a function; write explore(function, *its_arguments)")
     source = f"explore({name_of(function)})"
     parse_names([numerical], NUMERICAL, source, "way to take numerical differences")
     expected = None if reference is _NOT_GIVEN else reference(*args, **kwargs) if callable(reference) else reference

@@ -226,16 +226,17 @@ class _Run:
             self._time_out(usual)
             return
         last = self._all.current
+        late = [p for p in (*sleepers, *in_time) if p.may_be_overtaken]
         decision = Decision(
             len(self._record.decisions),
-            tuple(p.label for p in (*able, *sleepers)),
+            tuple(p.label for p in (*able, *sorted({usual, *late} - {*able}, key=lambda p: p.order))),
             usual.label,
             tier=last.message.tier if last in able and last is not None else protocol.SYNCHRONISATION,
             occurrence=last.occurrence if last in able and last is not None else 0,
             eager=len(able),
         )
         chosen = self._all[self._choose(decision)]
-        self._take_step(chosen, decision, protocol.GO)
+        self._take_step(chosen, decision, protocol.GO if chosen.ready else protocol.TIMED_OUT)
 
     def _take_step(self, chosen: Participant, decision: Decision, answer: bytes) -> None:
         message = chosen.message

@@ -17,6 +17,8 @@ _ANSWER_LIMIT_S = 5.0
 _EXIT_LIMIT_S = 1.0
 _LOOK_EVERY_S = 0.02
 _LOOKS = 2
+_LONG_SLEEP_S = 1.0  # who sleeps so long is not awake before others have made some steps
+_LONG_WAIT_S = 0.1  # a time limit from there on is taken to be meant as one for errors
 _STREAK = 400  # steps of one in a row that change nothing: it may spin
 
 
@@ -51,6 +53,12 @@ class Participant:
     def sleeps(self) -> bool:
         """Whether it could go on but would rather let others go first."""
         return self.state == WAITING and self.ready and self.message.sleeps
+
+    @property
+    def may_be_overtaken(self) -> bool:
+        """Whether its sleep, or its limited wait, is so short that all others may be slower."""
+        wait_s = self.message.wait_s
+        return (self.sleeps and wait_s < _LONG_SLEEP_S) or (self.waits_in_time and wait_s < _LONG_WAIT_S)
 
     @property
     def waits_in_time(self) -> bool:

@@ -17,7 +17,15 @@ from pytest_parallel_lab.explore.strategies.base import Strategy
 from pytest_parallel_lab.explore.strategies.bounded import Bounded
 from pytest_parallel_lab.explore.strategies.pct import Pct
 from pytest_parallel_lab.explore.strategies.random_walk import RandomWalk
-from pytest_parallel_lab.model.exploration import HASH_SEED, ITSELF, WHO_GOES_WHEN, Exploration, Failure, Searched
+from pytest_parallel_lab.model.exploration import (
+    HASH_SEED,
+    ITSELF,
+    STRAYED,
+    WHO_GOES_WHEN,
+    Exploration,
+    Failure,
+    Searched,
+)
 from pytest_parallel_lab.model.sameness import CLOSE, DIFFERENT
 from pytest_parallel_lab.model.schedule import Schedule
 
@@ -239,6 +247,7 @@ class Search:
         record = self._runs.follow(schedule)
         ending, judged = self._endings.see(record)
         failed = self._fails(record)
+        strayed = record.strayed or (bool(schedule.turns) and schedule.turns[-1][0] >= len(record.decisions))
         failure = None
         if failed is not None:
             failure = self._failure(record, schedule, failed, 1, 1, always=not self._endings.varied)
@@ -250,7 +259,7 @@ class Search:
             outcomes=self._endings.seen(),
             failure=failure,
             numerical=schedule if judged == CLOSE else None,
-            outside=record.outside or ("a turn that it asks for could not be given" if record.strayed else ""),
+            outside=STRAYED if strayed else record.outside,
             seed=schedule.seed,
         )
 

@@ -19,7 +19,7 @@ from pytest_parallel_lab.model.errors import (
     SameStream,
     TimedOut,
 )
-from pytest_parallel_lab.model.exploration import Exploration, Failure, describe, distribution, replay_command
+from pytest_parallel_lab.model.exploration import STRAYED, Exploration, Failure, describe, distribution, replay_command
 
 
 def check(found: Exploration, name: str, where: str, numerical: str) -> None:
@@ -40,6 +40,11 @@ def check(found: Exploration, name: str, where: str, numerical: str) -> None:
         remedy = "Give each worker a stream of its own, as of numpy.random.SeedSequence(seed).spawn(workers)"
         told = [f"{name}: several workers draw the same numbers", *found.same_streams, remedy]
         raise SameStream("\n".join(told), found)
+    if found.failure is None and found.outside == STRAYED:
+        raise ParallelError(
+            f"{name}: the schedule cannot be followed: {STRAYED}. It was told of another program, or of another "
+            "version of this one or of Python; explore again, without --parallel-replay"
+        )
     if found.failure is not None:
         _raise_failure(found, found.failure, name, where)
     if found.numerical is not None and numerical != "allow":
@@ -72,7 +77,8 @@ def _raise_failure(found: Exploration, failure: Failure, name: str, where: str) 
         )
         verdict = failure.verdict
         if not failure.always:
-            verdict = replace(verdict, after=what, again=replay_command(failure.schedule, where))
+            drawn = f"\n\n{failure.interleaving.rstrip()}" if failure.interleaving else ""
+            verdict = replace(verdict, after=what, again=replay_command(failure.schedule, where) + drawn)
         stuck = (Deadlock if verdict.proved else TimedOut)(verdict)
         stuck.replay = str(failure.schedule)
         raise stuck

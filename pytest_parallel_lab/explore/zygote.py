@@ -11,6 +11,7 @@ import pickle
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from multiprocessing import resource_tracker
@@ -25,6 +26,7 @@ from pytest_parallel_lab.explore.protocol import MINOR
 from pytest_parallel_lab.keeper import output
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
 from pytest_parallel_lab.keeper.host import bind_workers, environment, load_call, report_raised, users_part
+from pytest_parallel_lab.keeper.runner import keep_temporary_files_in
 from pytest_parallel_lab.keeper.tree import die_with_parent
 from pytest_parallel_lab.model.errors import CannotSend
 
@@ -47,6 +49,8 @@ class Zygote:
         body = message.body
         try:
             environment(body["sys_path"], body["environ"], body["cwd"])
+            # Runs are killed at their end, and so never come to remove what they have made there.
+            os.environ["TMPDIR"] = tempfile.tempdir = keep_temporary_files_in(body["directory"])
             host, workers, settings, call = message.parcel.load()
             function, args, kwargs = load_call(call)
             kwargs = bind_workers(function, kwargs, workers)

@@ -64,7 +64,7 @@ class Runner:
     def _on_open(self, message: Message) -> None:
         body = message.body
         output.capture(body["directory"], traces=body["settings"].traces)
-        _keep_temporary_files_in(body["directory"])
+        keep_temporary_files_in(body["directory"])
         try:
             environment(body["sys_path"], body["environ"], body["cwd"])
             assert message.parcel is not None
@@ -158,12 +158,13 @@ class Runner:
         return status
 
 
-def _keep_temporary_files_in(directory: str) -> None:
+def keep_temporary_files_in(directory: str) -> str:
     """Have ``multiprocessing`` put its sockets into the session's directory: killed processes leave them behind."""
     place = os.path.join(directory, f"pymp-{os.getpid()}")
     shutil.rmtree(place, ignore_errors=True)  # of a process that had the same pid
     os.mkdir(place)
     multiprocessing.current_process()._config["tempdir"] = place  # type: ignore[attr-defined]
+    return place
 
 
 def main(fd: int, keeper_pid: int) -> None:

@@ -14,6 +14,7 @@ from pytest_parallel_lab.model.verdict import Verdict
 _SHOWN_OUTCOMES = 6
 _CONFIDENCE = 0.95
 WHO_GOES_WHEN = "who goes when"
+STRAYED = "a turn that it asks for could not be given"
 HASH_SEED = "the hash seed, that is on the order of sets or on hash()"
 ITSELF = (
     "something else than the schedule: under the same one it differs from run to run, as with random numbers that "
@@ -191,6 +192,8 @@ def describe(found: Exploration, where: str) -> str:
     if failure.traceback:
         lines += ["", failure.traceback.rstrip()]
     lines += ["", *found.evidence[:_SHOWN_OUTCOMES]] if found.evidence else []
+    if failure.why == ITSELF:
+        return "\n".join([*lines, "", "return only what has to be the same in every run, and seed what is random"])
     lines += ["", f"it came again {again}; see it:", f"  {replay_command(failure.schedule, where)}"]
     return "\n".join(lines)
 

@@ -57,7 +57,7 @@ def parse_schedule(text: str, source: str) -> Schedule:
     """
     kind, hash_seed, seed, *rest = [*text.strip().split(","), "", "", ""][: max(3, text.count(",") + 1)]
     found = [(_MATCH if kind == "m" else _TURN).match(one) for one in rest]
-    if kind == "d" and rest:
+    if (kind == "d" and rest) or len(hash_seed) > 10:
         found = [None]
     if kind not in _KINDS or not re.match(r"h\d+\Z", hash_seed) or not re.match(r"r\d+\Z", seed) or None in found:
         raise BadSetting(

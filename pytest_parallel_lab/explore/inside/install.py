@@ -7,7 +7,17 @@ from collections.abc import Callable
 from multiprocessing import synchronize
 from typing import Any
 
-from pytest_parallel_lab.explore.inside import executors, locks, managers, pipes, processes, shared, streams, threads
+from pytest_parallel_lab.explore.inside import (
+    clock,
+    executors,
+    locks,
+    managers,
+    pipes,
+    processes,
+    shared,
+    streams,
+    threads,
+)
 from pytest_parallel_lab.explore.inside.recorder import Recorder
 from pytest_parallel_lab.explore.inside.turns import me
 from pytest_parallel_lab.keeper.agent import install as agent
@@ -27,6 +37,7 @@ def take_turns_here() -> None:
     syncs.note_syncs(recorder)
     locks.place_at_once(synchronize.SemLock)
     threads.take_turns()
+    clock.take_turns()
     processes.take_turns()
     pipes.take_turns()
     pipes.lock_files()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import os
-import time
 from typing import Any
 
 from pytest_parallel_lab.explore.inside.callers import called_by_user
@@ -167,13 +166,3 @@ def place_at_once(semaphore_class: Any) -> None:
         describe_semaphore(self)
 
     semaphore_class.__init__ = init
-
-
-def sleep(seconds: float, /) -> None:
-    """``time.sleep`` that takes no time: it lets others go first."""
-    actor = me()
-    if actor is None or actor.point("time.sleep", wait_s=seconds, sleeps=True) == FREE:
-        _sleep(seconds)
-
-
-_sleep = time.sleep

@@ -6,7 +6,6 @@ import functools
 import itertools
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from multiprocessing.process import BaseProcess
@@ -14,7 +13,7 @@ from typing import Any
 
 from pytest_parallel_lab.explore.inside import opcodes
 from pytest_parallel_lab.explore.inside.callers import called_by_user
-from pytest_parallel_lab.explore.inside.locks import TurnLock, sleep
+from pytest_parallel_lab.explore.inside.locks import TurnLock
 from pytest_parallel_lab.explore.inside.turns import (
     FREE,
     TIMED_OUT,
@@ -44,7 +43,6 @@ def take_turns() -> None:
     queue.SimpleQueue = queue._PySimpleQueue  # type: ignore[misc, attr-defined]
     for counted in (threading.Thread, BaseProcess, Future):
         _hash_by_number(counted)
-    time.sleep = sleep  # type: ignore[assignment]
     for cls, names in _OPERATIONS:
         for name in names:
             one_step(cls, name)

@@ -51,6 +51,7 @@ class _Process:
 
     def __init__(self) -> None:
         self.actors = {}
+        self.skipped_s = 0.0  # of sleeps and time limits, by which its clocks are ahead
         self.threads = 1  # that take turns, those on their way included
 
 
@@ -158,7 +159,10 @@ class Actor:
                 return protocol.GO
             sleeps = passes == WEARY
         site, place = at or (users_site(sys._getframe(1)), 0)
-        return self._ask(Message("point", op, key, site, tier, at_once, wait_s, sleeps, place=place), ready)
+        answer = self._ask(Message("point", op, key, site, tier, at_once, wait_s, sleeps, place=place), ready)
+        if answer == TIMED_OUT:
+            process.skipped_s += max(0.0, wait_s)
+        return answer
 
     def retry(self, op: str, key: str, wait_s: float = -1.0) -> bytes:
         """Wait for a turn to try again, after somebody has changed what a try depends on."""
