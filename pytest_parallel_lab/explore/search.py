@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,7 +37,6 @@ _SHRINK_TRIES = 60
 _SHRINK_LIMIT_S = 3.0
 _REPLAYS = 2
 _ALWAYS_AFTER = 12  # runs that all end in the same wrong way: it is no matter of timing
-_PORTION = 0.5
 
 
 class Search:
@@ -107,45 +107,41 @@ class Search:
         return wrong
 
     def _others(self, usual: Record) -> Iterator[Record]:
-        """Run after run: all at bound 1 while they fit into half of the budget, then every strategy in turn."""
+        """Run after run: two of three by the first strategy as long as it has any left, the third by another."""
         hashes = self._plan.hash_seeds
-        strategies = self._strategies(usual)
+        first, *others = self._strategies(usual)
         if all(len(decision.candidates) == 1 for decision in usual.decisions):
             self._searched["bound 1"] = Searched("bound 1", 0, 0)
-            strategies = []
-        while strategies and self._left_s() > 0 and self._runs.count < self._plan.runs:
+            others, exhausted = [], True
+        else:
+            exhausted = False
+        for number in itertools.count(1):
+            if self._left_s() <= 0 or self._runs.count >= self._plan.runs or (exhausted and not others):
+                break
             if hashes and time.monotonic() - self._began_s > self._plan.seconds * _HASH_SEEDS_AT:
                 hashes = False
                 yield from self._with_other_hashes(usual)
-            strategy = strategies[0]
+            strategy = first
+            if exhausted or (others and number % 3 == 0):
+                strategy = others[number // 3 % len(others)]
             if not strategy.begin():
-                strategies.pop(0)
+                exhausted = True
                 continue
             record = self._runs.conduct(self._base, strategy.choose)
             record.schedule = replace(self._base, turns=_turns(record))
             part = strategy.ended(record)
             self._searched[part.what] = part
             yield record
-            if part.what != "bound 1" or self._half_spent():
-                strategies.append(strategies.pop(0))
         if hashes:
             yield from self._with_other_hashes(usual)
 
     def _strategies(self, usual: Record) -> list[Strategy]:
-        plan = self._plan
-        made: list[Strategy] = []
-        for name in plan.strategies:
-            if name == "bounded":
-                made.append(Bounded(usual, plan.bound))
-            elif name == "random":
-                made.append(RandomWalk(plan.seed))
-            else:
-                made.append(Pct(plan.seed, len(usual.decisions)))
-        return made
-
-    def _half_spent(self) -> bool:
-        spent_s = time.monotonic() - self._began_s
-        return spent_s > self._plan.seconds * _PORTION or self._runs.count > self._plan.runs * _PORTION
+        made: dict[str, Callable[[], Strategy]] = {
+            "bounded": lambda: Bounded(usual, self._plan.bound),
+            "random": lambda: RandomWalk(self._plan.seed),
+            "pct": lambda: Pct(self._plan.seed, len(usual.decisions)),
+        }
+        return [made[name]() for name in self._plan.strategies]
 
     def _with_other_hashes(self, usual: Record) -> Iterator[Record]:
         few = usual.elapsed_s > self._plan.seconds * _SLOW
