@@ -145,6 +145,7 @@ def explore(
         hash_seeds=hash_seeds,
         rtol=rtol,
         atol=atol,
+        stops_at_numerical=numerical == "fail",
         reference=None if reference is _NOT_GIVEN else (expected,),
         replay=parse_schedule(replay, source) if isinstance(replay, str) else replay,
     ).checked(source)

@@ -25,6 +25,7 @@ class Plan:
         hash_seeds: whether other hash seeds are tried.
         rtol: relative tolerance within which a difference is numerical only.
         atol: absolute tolerance.
+        stops_at_numerical: whether a numerical difference ends the search.
         reference: what is right, in a tuple; None where nobody says.
         replay: carry out this schedule only.
     """
@@ -38,6 +39,7 @@ class Plan:
     hash_seeds: bool = True
     rtol: float = 1e-9
     atol: float = 0.0
+    stops_at_numerical: bool = False
     reference: tuple[Any] | None = None
     replay: Schedule | None = None
 
@@ -66,7 +68,7 @@ def parse_strategies(given: str | Iterable[str], source: str) -> tuple[str, ...]
     Raises:
         BadSetting: an unknown one, or none.
     """
-    if not isinstance(given, (str, list, tuple)):
+    if not isinstance(given, Iterable):
         raise BadSetting(f"{source}: strategy={given!r} is no name; choose from {', '.join(STRATEGIES)}")
     names = parse_names(given if isinstance(given, str) else tuple(given), STRATEGIES, source, "strategy")
     if not names:

@@ -60,6 +60,7 @@ class Search:
         self._saturated = False
         self._numerical: Schedule | None = None
         self._usual: Record | None = None
+        self._hashes_tried = False
         self._streams: tuple[str, ...] = ()
         self._base = _usual(plan.seed, opcodes=plan.opcodes)
 
@@ -96,9 +97,12 @@ class Search:
         """Try schedule after schedule until one fails; where the usual one does, until one does not."""
         ending = self._endings.usual
         wrong = usual if failed is not None or (ending is not None and ending.kind in ("raised", "died")) else None
-        for record in self._others(usual):
+        others = self._others(usual)
+        if wrong is not None:  # is it the hash seed's doing?
+            others = itertools.chain(self._with_other_hashes(usual), others)
+        for record in others:
             found = self._take_in(record)
-            if self._streams:
+            if self._streams or (self._plan.stops_at_numerical and self._numerical is not None):
                 return None
             if failed is None and found is not None:
                 return found
@@ -108,7 +112,6 @@ class Search:
 
     def _others(self, usual: Record) -> Iterator[Record]:
         """Run after run: two of three by the first strategy as long as it has any left, the third by another."""
-        hashes = self._plan.hash_seeds
         first, *others = self._strategies(usual)
         if all(len(decision.candidates) == 1 for decision in usual.decisions):
             self._searched["bound 1"] = Searched("bound 1", 0, 0)
@@ -118,8 +121,7 @@ class Search:
         for number in itertools.count(1):
             if self._left_s() <= 0 or self._runs.count >= self._plan.runs or (exhausted and not others):
                 break
-            if hashes and time.monotonic() - self._began_s > self._plan.seconds * _HASH_SEEDS_AT:
-                hashes = False
+            if time.monotonic() - self._began_s > self._plan.seconds * _HASH_SEEDS_AT:
                 yield from self._with_other_hashes(usual)
             strategy = first
             if exhausted or (others and number % 3 == 0):
@@ -132,8 +134,7 @@ class Search:
             part = strategy.ended(record)
             self._searched[part.what] = part
             yield record
-        if hashes:
-            yield from self._with_other_hashes(usual)
+        yield from self._with_other_hashes(usual)
 
     def _strategies(self, usual: Record) -> list[Strategy]:
         made: dict[str, Callable[[], Strategy]] = {
@@ -144,6 +145,10 @@ class Search:
         return [made[name]() for name in self._plan.strategies]
 
     def _with_other_hashes(self, usual: Record) -> Iterator[Record]:
+        """One run for each of a few other hash seeds; none where that was done before, or is not wanted."""
+        if self._hashes_tried or not self._plan.hash_seeds:
+            return
+        self._hashes_tried = True
         few = usual.elapsed_s > self._plan.seconds * _SLOW
         for i in range(1, 2 if few else _HASH_SEEDS + 1):
             if self._runs.count >= self._plan.runs:
@@ -195,8 +200,12 @@ class Search:
 
     def _why(self, failed: Record, schedule: Schedule) -> str:
         """What the outcome depends on."""
-        if schedule.turns or failed is self._usual:
+        if schedule.turns:
             return WHO_GOES_WHEN
+        if failed is self._usual:  # what made the others end otherwise?
+            others = self._endings.seen()[1:]
+            by_hash = all(seen.schedule.hash_seed != self._base.hash_seed for seen in others)
+            return HASH_SEED if others and by_hash else WHO_GOES_WHEN
         if schedule.hash_seed == self._base.hash_seed or self._fails(self._runs.follow(self._base)) is not None:
             return ITSELF
         return HASH_SEED
