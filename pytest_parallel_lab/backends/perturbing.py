@@ -10,8 +10,8 @@ from typing import Any
 from pytest_parallel_lab.backends.base import WorkerGroup
 from pytest_parallel_lab.backends.delaying import run_delayed
 from pytest_parallel_lab.backends.mpi.matching import Match, run_matched
-from pytest_parallel_lab.explore.endings import Ending, Endings, pack, raised, returned
-from pytest_parallel_lab.explore.plan import Plan
+from pytest_parallel_lab.explore.endings import Ending, Endings, pack, pack_error, raised, returned, stuck
+from pytest_parallel_lab.explore.plan import ALWAYS_AFTER, REPLAYS, Plan
 from pytest_parallel_lab.keeper.shipping import pack_call
 from pytest_parallel_lab.model.exploration import Exploration, Failure, Searched
 from pytest_parallel_lab.model.outcome import Outcome
@@ -20,8 +20,6 @@ from pytest_parallel_lab.model.schedule import Schedule
 
 PERTURBED = {"mpi": "matches", "ipyparallel": "delays"}
 _RUN_LIMIT_S = 20.0
-_REPLAYS = 2
-_ALWAYS_AFTER = 12
 _SEEDS_APART = 100_000
 
 
@@ -80,9 +78,7 @@ class Perturbed:
                 return self._found(self._failure(again, plan.replay, 1, 1), None)
             return self._found(None, None)
         while self._runs < plan.runs and time.monotonic() - self._began_s < plan.seconds:
-            if failed is not None and (
-                ending.verdict is not None or self._endings.differ or self._runs > _ALWAYS_AFTER
-            ):
+            if failed is not None and (ending.verdict is not None or self._endings.differ or self._runs > ALWAYS_AFTER):
                 break
             seed = plan.seed * _SEEDS_APART + self._runs
             other, schedule = self._run(seed, Schedule(free=self._kind, seed=seed))
@@ -98,9 +94,9 @@ class Perturbed:
         """Carry the schedule out again."""
         if ending.verdict is not None or not self._endings.varied:
             return self._failure(ending, schedule, 0, 0)
-        again = [self._run(schedule.seed, schedule)[0] for _ in range(_REPLAYS)]
+        again = [self._run(schedule.seed, schedule)[0] for _ in range(REPLAYS)]
         replayed = sum(self._endings.judge(one) == DIFFERENT for one in again)
-        return self._failure(ending, schedule, replayed, _REPLAYS)
+        return self._failure(ending, schedule, replayed, REPLAYS)
 
     def _failure(self, ending: Ending, schedule: Schedule, replayed: int, replays: int) -> Failure:
         return Failure(
@@ -158,13 +154,11 @@ class Perturbed:
 
     def _read(self, outcome: Outcome, schedule: Schedule) -> tuple[Ending, Schedule]:
         if outcome.verdict is not None:
-            proved = outcome.verdict.proved
-            text = "a deadlock" if proved else "no end"
-            return Ending("hangs" if proved else "unfinished", text, verdict=outcome.verdict), schedule
+            return stuck(outcome.verdict), schedule
         try:
             values = outcome.values()
         except Exception as error:
-            return raised(type(error).__name__, str(error), str(error.__cause__ or error), _packed(error)), schedule
+            return raised(type(error).__name__, str(error), str(error.__cause__ or error), pack_error(error)), schedule
         if self._kind == "delays":
             return returned(pack(values[0])), schedule
         noted = enumerate(matches for _, matches, _ in values)
@@ -176,13 +170,6 @@ _WHAT = {
     "matches": "which message a receive from anybody gets",
     "delays": "tasks that take up to 50 ms longer",
 }
-
-
-def _packed(error: BaseException) -> bytes:
-    try:
-        return pack(error)
-    except Exception:
-        return b""
 
 
 def _told(schedule: Schedule, usual: Schedule) -> str:

@@ -48,7 +48,19 @@ class Ending:
 
 def pack(value: object) -> bytes:
     """Pack a value or exception for the way. Raises whatever pickling raises."""
-    parcel = pack_value(value)
+    return flatten(pack_value(value))
+
+
+def pack_error(error: BaseException) -> bytes:
+    """Pack an exception for the way; nothing where it cannot travel."""
+    try:
+        return pack(error)
+    except Exception:
+        return b""
+
+
+def flatten(parcel: Parcel) -> bytes:
+    """A parcel with all its buffers as one piece."""
     return pickle.dumps((parcel.head, [bytes(b) for b in parcel.buffers]))
 
 
@@ -61,14 +73,19 @@ def unpack(packed: bytes) -> Any:
 def ending_of(record: Record) -> Ending:
     """Read how a run ended."""
     if record.verdict is not None:
-        kind = "hangs" if record.verdict.proved else "unfinished"
-        return Ending(kind, "a deadlock" if record.verdict.proved else "no end", verdict=record.verdict)
+        return stuck(record.verdict)
     if not record.ending:
         return Ending("died", f"its process {how_it_ended(record.status or 0)}")
     kind, *rest = pickle.loads(record.ending)
     if kind == "raised":
         return raised(*rest)
     return returned(rest[0])
+
+
+def stuck(verdict: Verdict) -> Ending:
+    """The ending of a run that did not come to its end."""
+    kind, text = ("hangs", "a deadlock") if verdict.proved else ("unfinished", "no end")
+    return Ending(kind, text, verdict=verdict)
 
 
 def returned(packed: bytes) -> Ending:

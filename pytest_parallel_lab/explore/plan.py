@@ -10,6 +10,9 @@ from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.schedule import Schedule
 from pytest_parallel_lab.model.settings import STRATEGIES, parse_names
 
+REPLAYS = 2  # of a schedule that fails
+ALWAYS_AFTER = 12  # runs that all end in the same wrong way: it is no matter of timing
+
 
 @dataclass(frozen=True)
 class Plan:

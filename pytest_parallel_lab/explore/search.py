@@ -10,7 +10,7 @@ from dataclasses import replace
 from pytest_parallel_lab.explore import evidence
 from pytest_parallel_lab.explore.endings import Ending, Endings
 from pytest_parallel_lab.explore.inside.streams import number_from
-from pytest_parallel_lab.explore.plan import Plan
+from pytest_parallel_lab.explore.plan import ALWAYS_AFTER, REPLAYS, Plan
 from pytest_parallel_lab.explore.record import Record
 from pytest_parallel_lab.explore.runs import Runs
 from pytest_parallel_lab.explore.shrink import shrink
@@ -35,8 +35,6 @@ _HASH_SEEDS_AT = 0.3  # of the budget, or when all at bound 1 are done
 _SLOW = 0.03  # of the budget: runs that take longer are few
 _SHRINK_TRIES = 60
 _SHRINK_LIMIT_S = 3.0
-_REPLAYS = 2
-_ALWAYS_AFTER = 12  # runs that all end in the same wrong way: it is no matter of timing
 
 
 class Search:
@@ -106,7 +104,7 @@ class Search:
                 return None
             if failed is None and found is not None:
                 return found
-            if wrong is not None and (self._endings.differ or self._runs.count > _ALWAYS_AFTER):
+            if wrong is not None and (self._endings.differ or self._runs.count > ALWAYS_AFTER):
                 return wrong
         return wrong
 
@@ -189,14 +187,14 @@ class Search:
         small = failed.schedule if always else shrink(failed.schedule, fails, 8 if hangs else _SHRINK_TRIES)
         last = failed
         replayed = 0
-        for _ in range(1 if hangs else _REPLAYS):
+        for _ in range(1 if hangs else REPLAYS):
             record = self._runs.follow(small)
             again = self._fails(record)
             if again is not None:
                 replayed += 1
                 last, ending = record, again
         why = self._why(failed, small)
-        return self._failure(last, small, ending, replayed, 1 if hangs else _REPLAYS, always=always, why=why)
+        return self._failure(last, small, ending, replayed, 1 if hangs else REPLAYS, always=always, why=why)
 
     def _why(self, failed: Record, schedule: Schedule) -> str:
         """What the outcome depends on."""
@@ -245,9 +243,7 @@ class Search:
 
     def _replay(self, schedule: Schedule) -> Exploration:
         """Carry out one schedule, after the usual one that it is compared with."""
-        usual = self._runs.follow(
-            Schedule(opcodes=schedule.opcodes, hash_seed=self._base.hash_seed, seed=schedule.seed)
-        )
+        usual = self._runs.follow(_usual(schedule.seed, opcodes=schedule.opcodes))
         self._take_in(usual)
         record = self._runs.follow(schedule)
         ending, judged = self._endings.see(record)

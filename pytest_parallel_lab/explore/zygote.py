@@ -18,17 +18,16 @@ from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any
 
-from pytest_parallel_lab.explore.endings import pack
+from pytest_parallel_lab.explore.endings import flatten, pack_error
 from pytest_parallel_lab.explore.inside import opcodes, streams
 from pytest_parallel_lab.explore.inside.install import take_turns_here
 from pytest_parallel_lab.explore.inside.turns import Rules, enter
 from pytest_parallel_lab.explore.protocol import MINOR
 from pytest_parallel_lab.keeper import output
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
-from pytest_parallel_lab.keeper.host import bind_workers, environment, load_call, report_raised, users_part
+from pytest_parallel_lab.keeper.host import bind_workers, environment, load_call, pack_result, report_raised, users_part
 from pytest_parallel_lab.keeper.runner import keep_temporary_files_in
 from pytest_parallel_lab.keeper.tree import die_with_parent
-from pytest_parallel_lab.model.errors import CannotSend
 
 
 class Zygote:
@@ -93,7 +92,7 @@ class Zygote:
         try:
             with opcodes.traced(rules):
                 value = self._call()
-            ending: tuple[Any, ...] = ("returned", _packed_result(value))
+            ending: tuple[Any, ...] = ("returned", flatten(pack_result(value)))
         except BaseException as error:
             sys.settrace(None)
             ending = _raised(error)
@@ -113,21 +112,9 @@ def _prepare(function: Callable[..., Any]) -> None:
     opcodes.prepare([function, *vars(module).values()] if module else [function])
 
 
-def _packed_result(value: object) -> bytes:
-    try:
-        return pack(value)
-    except Exception as error:
-        raise CannotSend(
-            f"the result ({type(value).__name__}) cannot be sent back: {error}. Return plain data, such as arrays"
-        ) from error
-
-
 def _raised(error: BaseException) -> tuple[str, str, str, str, bytes]:
-    packed = b""
-    with contextlib.suppress(Exception):
-        packed = pack(error)
     text = "".join(traceback.format_exception(type(error), error, users_part(error)))
-    return "raised", type(error).__name__, str(error), text, packed
+    return "raised", type(error).__name__, str(error), text, pack_error(error)
 
 
 def main(fd: int, directory: str) -> None:

@@ -119,7 +119,7 @@ def execute(
         if generator is not None:
             value = _yielded(generator)
         elapsed_s = time.perf_counter() - started_s
-        parcel = _pack_result(value)
+        parcel = pack_result(value)
         if generator is not None:
             parcel.detach()  # from memory that the generator is about to free
             del value
@@ -146,7 +146,8 @@ def _is_generator_function(call: Callable[[], Any]) -> bool:
     return inspect.isgeneratorfunction(call.func if isinstance(call, functools.partial) else call)
 
 
-def _pack_result(value: object) -> Parcel:
+def pack_result(value: object) -> Parcel:
+    """Pack what a function returned. Raises CannotSend where it cannot be pickled."""
     try:
         return pack_value(value)
     except Exception as error:

@@ -61,10 +61,10 @@ def _hash_by_number(cls: Any) -> None:
     cls.__hash__ = by_number
 
 
-def one_step(cls: Any, name: str, called: str = "") -> None:
+def one_step(cls: Any, name: str) -> None:
     """Have a method of the library be one point, in place of one for each lock that it takes inside."""
     original = getattr(cls, name)
-    op = f"{called or cls.__name__}.{name}"
+    op = f"{cls.__name__}.{name}"
 
     @functools.wraps(original)
     def step(self: Any, *args: Any, **kwargs: Any) -> Any:
