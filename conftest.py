@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,13 @@ import pytest
 pytest_plugins = ["pytester"]  # for tests/: pytest takes it from the top conftest only
 
 CASES = Path(__file__).parent / "cases"
-PROBLEMS = {
-    "matmul": "matrix multiplication by row blocks, on every backend",
-    "survival": "a map whose worker dies or is stopped in the middle of it",
-}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare a mark for each problem."""
-    for name, what in PROBLEMS.items():
-        config.addinivalue_line("markers", f"{name}: {what}")
+    """Declare a mark for each problem; the first line of its package's docstring says what it is."""
+    for package in sorted(CASES.glob("*/__init__.py")):
+        docstring = ast.get_docstring(ast.parse(package.read_text())) or ""
+        config.addinivalue_line("markers", f"{package.parent.name}: {docstring.partition(chr(10))[0].rstrip('.')}")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

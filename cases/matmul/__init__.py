@@ -1,1 +1,1 @@
-"""Matrix multiplication: every implementation gives each worker a block of rows of the result."""
+"""Matrix multiplication by row blocks, on every backend."""

@@ -1,1 +1,1 @@
-"""What becomes of a map when a worker dies, or is stopped, in the middle of it."""
+"""A map whose worker dies or is stopped in the middle of it."""
