@@ -27,6 +27,7 @@ _MARKS = {
     "parallel_workers": "parallel_workers(1, 2, ...): worker counts for this test",
     "parallel_backends": 'parallel_backends("threads", "mpi", ...): backends for this test',
     "parallel_mpi_strict": 'parallel_mpi_strict("sends", "collectives"): what MPI may not do early in this test',
+    "parallel_subjects": "parallel_subjects([pool_map, mpi_scatter, ...]): the implementations under test",
     "parallel_start_method": 'parallel_start_method("spawn"): multiprocessing start method for this test',
 }
 _EXPLORE = {"runs", "seconds", "seed", "strategy", "bound", "opcodes", "hash_seeds", "rtol", "atol", "numerical"}
@@ -93,6 +94,8 @@ def _check_values(mark: pytest.Mark, choices: Choices, where: str) -> None:
         Plan(**numbers).checked(where)
         if "numerical" in mark.kwargs:
             parse_names([mark.kwargs["numerical"]], NUMERICAL, where, "way to take numerical differences")
+    elif mark.name == "parallel_subjects":
+        pass  # was checked where the test got its parameters
     elif mark.name == "parallel_mpi_strict":
         parse_mpi_strict(mark.args, where)
     elif len(mark.args) != 1:

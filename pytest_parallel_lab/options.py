@@ -72,6 +72,18 @@ def add_options(parser: pytest.Parser) -> None:
         help="explore: carry out this one schedule, as a failure has told it",
     )
     group.addoption(
+        "--parallel-subject",
+        metavar="MODULE:FUNCTION",
+        default=None,
+        help="put this function to the tests of a problem, in place of the lab's implementations",
+    )
+    group.addoption(
+        "--parallel-subject-backend",
+        metavar="NAME",
+        default=None,
+        help="the backend that the function of --parallel-subject is written for, such as mpi",
+    )
+    group.addoption(
         "--parallel-doctor",
         action="store_true",
         help="start every backend once, tell what this machine has and what is missing, and exit",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selection, timeouts
+from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selection, subjects, timeouts
 from pytest_parallel_lab.backends.limit import LimitPassed
 from pytest_parallel_lab.fixtures.chaos import EndedWithError, chaos
 from pytest_parallel_lab.fixtures.clusters import ipcluster
@@ -14,7 +14,7 @@ from pytest_parallel_lab.fixtures.explore import explore
 from pytest_parallel_lab.fixtures.leases import _parallel_leases, leases_of
 from pytest_parallel_lab.fixtures.mpi import mpiexec
 from pytest_parallel_lab.fixtures.pools import parallel_pool, process_pool, thread_pool
-from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, parallel_workers
+from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, parallel_subject, parallel_workers
 from pytest_parallel_lab.fixtures.supervised import supervised
 from pytest_parallel_lab.fixtures.write_sets import write_sets
 from pytest_parallel_lab.model.cores import usable_cores
@@ -28,6 +28,7 @@ __all__ = [
     "parallel_backend",
     "parallel_pool",
     "parallel_run",
+    "parallel_subject",
     "parallel_workers",
     "process_pool",
     "supervised",
@@ -50,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options, so that bad ones are said at once, and declare our marks."""
     choices = options.choices_of(config)
     marks.declare(config, choices.known_backends)
+    subjects.handed_in(config)
     config.pluginmanager.register(timeouts.Timeouts(), "parallel_lab_timeouts")
 
 
@@ -75,7 +77,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(trylast=True)  # after the parametrize marks, so that ids end with the workers
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize backends and worker counts."""
+    """Parametrize implementations, backends and worker counts."""
+    subjects.parametrize(metafunc)
     selection.parametrize(metafunc)
 
 
@@ -85,9 +88,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     benchmarking.prepare(item)
 
 
+@pytest.hookimpl(trylast=True)  # of what -m and -k have chosen
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests on backends that were not chosen."""
-    left_out = selection.leave_out(items, options.choices_of(config))
+    """Leave out tests on backends that were not chosen, and where a subject is handed in those that take none."""
+    left_out = [*selection.leave_out(items, options.choices_of(config)), *subjects.select(config, items)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
 

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "pytest_parallel_lab"
 FLOORS = [
     ["model"],
     ["keeper", "explore", "backends", "lease", "lab"],
-    ["hookspecs", "options", "marks", "selection", "benchmarking", "timeouts", "fixtures", "report"],
+    ["hookspecs", "options", "marks", "selection", "subjects", "benchmarking", "timeouts", "fixtures", "report"],
     ["__init__", "plugin"],
 ]
 ROOMS_OF_FLOOR_1 = ["keeper", "explore", "backends", "lease", "lab"]  # each may import those before it

@@ -15,7 +15,6 @@ from cases.matmul.pool_map import pool_map
 from cases.matmul.serial import serial
 from cases.matmul.shared_memory import shared_memory
 from cases.matmul.thread_rows import thread_rows
-from pytest_parallel_lab import name_of
 from reference.matmul import Matrix
 
 PARALLEL = [thread_rows, shared_memory, pool_map, executor_map, ipyparallel_scatter, mpi_scatter]
@@ -36,25 +35,29 @@ def make_matrices(size: tuple[int, int, int], seed: int = 1) -> tuple[Matrix, Ma
 
 @pytest.mark.parallel_workers(1, 2, 3, 4)
 @pytest.mark.parametrize("size", SIZES, ids=name_of_size)
-@pytest.mark.parametrize("matmul", PARALLEL, ids=name_of)
-def test_matches_reference(matmul: Any, size: tuple[int, int, int], parallel_run: Any, parallel_workers: int) -> None:
+@pytest.mark.parallel_subjects(PARALLEL)
+def test_matches_reference(
+    parallel_subject: Any, size: tuple[int, int, int], parallel_run: Any, parallel_workers: int
+) -> None:
     a, b = make_matrices(size)
-    parallel_run(matmul, a, b, workers=parallel_workers, reference=reference.matmul.matmul, rtol=1e-12, atol=1e-12)
+    parallel_run(
+        parallel_subject, a, b, workers=parallel_workers, reference=reference.matmul.matmul, rtol=1e-12, atol=1e-12
+    )
 
 
 @pytest.mark.parallel_workers(3)
-@pytest.mark.parametrize("matmul", PARALLEL, ids=name_of)
-def test_integers_and_transposed(matmul: Any, parallel_run: Any, parallel_workers: int) -> None:
+@pytest.mark.parallel_subjects(PARALLEL)
+def test_integers_and_transposed(parallel_subject: Any, parallel_run: Any, parallel_workers: int) -> None:
     a = np.arange(35).reshape(5, 7).T  # 7 x 5, columns contiguous
     b = np.arange(20).reshape(5, 4)
-    parallel_run(matmul, a, b, workers=parallel_workers, reference=reference.matmul.matmul)
+    parallel_run(parallel_subject, a, b, workers=parallel_workers, reference=reference.matmul.matmul)
 
 
 @pytest.mark.parallel_workers(2)
-@pytest.mark.parametrize("matmul", PARALLEL, ids=name_of)
-def test_shapes_that_do_not_fit_are_refused(matmul: Any, parallel_run: Any, parallel_workers: int) -> None:
+@pytest.mark.parallel_subjects(PARALLEL)
+def test_shapes_that_do_not_fit_are_refused(parallel_subject: Any, parallel_run: Any, parallel_workers: int) -> None:
     with pytest.raises(Exception, match=r"mismatch|not aligned|CompositeError|matmul"):
-        parallel_run(matmul, np.ones((4, 3)), np.ones((5, 2)), workers=parallel_workers)
+        parallel_run(parallel_subject, np.ones((4, 3)), np.ones((5, 2)), workers=parallel_workers)
 
 
 def test_reference_is_the_definition() -> None:
@@ -63,10 +66,10 @@ def test_reference_is_the_definition() -> None:
 
 
 @pytest.mark.parametrize("size", [(512, 512, 512)], ids=name_of_size)
-@pytest.mark.parametrize("matmul", [serial, *PARALLEL], ids=name_of)
+@pytest.mark.parallel_subjects([serial, *PARALLEL])
 def test_speed(
-    matmul: Any, size: tuple[int, int, int], parallel_run: Any, parallel_workers: int, benchmark: Any
+    parallel_subject: Any, size: tuple[int, int, int], parallel_run: Any, parallel_workers: int, benchmark: Any
 ) -> None:
     a, b = make_matrices(size)
-    c = benchmark(parallel_run, matmul, a, b, workers=parallel_workers)
+    c = benchmark(parallel_run, parallel_subject, a, b, workers=parallel_workers)
     np.testing.assert_allclose(c, reference.matmul.matmul(a, b), rtol=1e-10, atol=1e-10)
