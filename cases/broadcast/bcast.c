@@ -1,0 +1,67 @@
+/* Broadcasts of arrays of doubles from rank 0, timed.
+
+   mpiexec -n 2 ./bcast ROUNDS DOUBLES [DOUBLES ...]
+
+   Rank 0 prints a line for every length: the length, then the seconds of each round, from the
+   moment all ranks were ready to the last one's end. program.py is the same program in Python. */
+
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static long number(const char *text, long least)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || value < least) {
+        fprintf(stderr, "bcast: %s: a whole number of at least %ld is wanted\n", text, least);
+        MPI_Abort(MPI_COMM_WORLD, 2);
+    }
+    return value;
+}
+
+int main(int argc, char **argv)
+{
+    int rank;
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (argc < 3) {
+        if (rank == 0)
+            fprintf(stderr, "usage: bcast ROUNDS DOUBLES [DOUBLES ...]\n");
+        MPI_Abort(MPI_COMM_WORLD, 2);
+    }
+    long rounds = number(argv[1], 1);
+    for (int arg = 2; arg < argc; arg++) {
+        long doubles = number(argv[arg], 0), wrong = 0;
+        double *values = malloc((doubles ? doubles : 1) * sizeof(double));
+        if (values == NULL)
+            MPI_Abort(MPI_COMM_WORLD, 1);
+        for (long i = 0; i < doubles; i++)
+            values[i] = rank == 0 ? 0.5 * i : -1.0;
+        if (rank == 0)
+            printf("%ld", doubles);
+        for (long round = 0; round < rounds; round++) {
+            double start, elapsed, slowest;
+            MPI_Barrier(MPI_COMM_WORLD);
+            start = MPI_Wtime();
+            MPI_Bcast(values, (int)doubles, MPI_DOUBLE, 0, MPI_COMM_WORLD);
+            elapsed = MPI_Wtime() - start;
+            MPI_Reduce(&elapsed, &slowest, 1, MPI_DOUBLE, MPI_MAX, 0, MPI_COMM_WORLD);
+            if (rank == 0)
+                printf(" %.9f", slowest);
+        }
+        if (rank == 0) {
+            printf("\n");
+            fflush(stdout);
+        }
+        for (long i = 0; i < doubles; i++)
+            wrong += values[i] != 0.5 * i;
+        if (wrong) {
+            fprintf(stderr, "bcast: rank %d has %ld wrong doubles of %ld\n", rank, wrong, doubles);
+            MPI_Abort(MPI_COMM_WORLD, 1);
+        }
+        free(values);
+    }
+    MPI_Finalize();
+    return 0;
+}
