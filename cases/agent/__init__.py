@@ -1,0 +1,1 @@
+"""A Monte-Carlo agent whose random paths are tried out in parallel."""

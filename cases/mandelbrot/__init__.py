@@ -1,0 +1,1 @@
+"""The Mandelbrot set in block, cyclic and dynamic decomposition."""
