@@ -1,0 +1,1 @@
+"""The interpreter lock: pure Python on threads and on processes, and NumPy on threads."""
