@@ -1,0 +1,1 @@
+"""Programs that hang, each with its repair."""
