@@ -1,0 +1,1 @@
+"""A farm of workers that run an external program on files, until each takes a poison pill."""
