@@ -3,7 +3,7 @@
 A point has left when |z| > 2; it can never come back. Its count is the number of iterations, from z = 0, that it
 took. A point that has not left in fewer than ``limit`` iterations gets ``limit`` and counts as inside.
 
-The row kernel works on real and imaginary parts separately, one correctly rounded operation at a time. NumPy's product
+The kernel works on real and imaginary parts separately, one correctly rounded operation at a time. NumPy's product
 of complex arrays may fuse operations in some elements and not in others, so that a count could depend on where in an
 array its pixel is.
 """
@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 Reals = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int32]
+
+TILE = 1 << 13  # pixels computed together: many enough for NumPy's calls, few enough for a core's cache
+CHUNK = 8  # rows in one task, where tasks are handed out dynamically
 
 
 class Region(NamedTuple):
@@ -40,7 +43,7 @@ WHOLE = Region(-2.0, 0.5, -1.25, 1.25)
 UPPER_HALF = Region(-2.0, 0.5, 0.0, 1.25)
 
 
-def check(region: Region, shape: tuple[int, int], limit: int, chunk: int = 1) -> None:
+def check(region: Region, shape: tuple[int, int], limit: int, chunk: int = CHUNK) -> None:
     """Refuse what cannot be plotted; no rows or no columns are fine.
 
     Args:
@@ -74,7 +77,7 @@ def axes(region: Region, shape: tuple[int, int]) -> tuple[Reals, Reals]:
 
 
 def mandelbrot(region: Region, shape: tuple[int, int], limit: int) -> Counts:
-    """Count the iterations of every pixel, row by row.
+    """Count the iterations of every pixel.
 
     Args:
         region: (left, right, bottom, top).
@@ -93,7 +96,7 @@ def mandelbrot(region: Region, shape: tuple[int, int], limit: int) -> Counts:
 
 
 def count_rows(real: Reals, imag: Reals, limit: int) -> Counts:
-    """Count the iterations of some rows.
+    """Count the iterations of some rows, tile by tile.
 
     Args:
         real: the columns' real parts, shape (columns,).
@@ -104,46 +107,48 @@ def count_rows(real: Reals, imag: Reals, limit: int) -> Counts:
         The counts, shape (rows, columns).
     """
     counts = np.empty((len(imag), len(real)), np.int32)
-    for row, one in zip(counts, imag):
-        row[:] = count_row(real, one, limit)
+    height = max(TILE // max(len(real), 1), 1)
+    for first in range(0, len(imag), height):
+        rows = imag[first : first + height]
+        tile = count_points(np.tile(real, len(rows)), np.repeat(rows, len(real)), limit)
+        counts[first : first + height] = tile.reshape(len(rows), len(real))
     return counts
 
 
-def count_row(real: Reals, imag: float, limit: int) -> Counts:
-    """Count the iterations of one row; points that have left are not computed any further.
+def count_points(real: Reals, imag: Reals, limit: int) -> Counts:
+    """Count the iterations of some points; those that have left are not computed any further.
 
     Args:
-        real: the real parts, shape (columns,).
-        imag: the imaginary part of all of them.
+        real: the real parts, shape (points,).
+        imag: the imaginary parts, shape (points,).
         limit: the count of points that stay.
 
     Returns:
-        The counts, shape (columns,).
+        The counts, shape (points,).
     """
     counts = np.full(len(real), limit, np.int32)
-    place = np.arange(len(real))  # in the row, of the points that have not left
-    c = real
+    place = np.arange(len(real))  # of the points that have not left
     x, y, xx, yy = np.zeros((4, len(real)))
     for n in range(1, limit):
         np.multiply(x, y, out=y)
         y += y
         y += imag
         np.subtract(xx, yy, out=x)
-        x += c
+        x += real
         np.multiply(x, x, out=xx)
         np.multiply(y, y, out=yy)
         left = xx + yy > 4.0
         if left.any():
             counts[place[left]] = n
             stays = ~left
-            place, c, x, y, xx, yy = (array[stays] for array in (place, c, x, y, xx, yy))
+            place, real, imag, x, y, xx, yy = (array[stays] for array in (place, real, imag, x, y, xx, yy))
             if not len(place):
                 break
     return counts
 
 
 def count_point(real: float, imag: float, limit: int) -> int:
-    """Count the iterations of one point, as the definition has it; to check the row kernel, and to time pixels."""
+    """Count the iterations of one point, as the definition has it; to check the kernel, and to time pixels."""
     x = y = 0.0
     for n in range(1, limit):
         x, y = x * x - y * y + real, 2.0 * (x * y) + imag

@@ -7,16 +7,16 @@ import time
 from multiprocessing.pool import Pool
 
 from pytest_parallel_lab import blocks, implementation
-from reference.mandelbrot import Reals, Region, axes, count_row
+from reference.mandelbrot import CHUNK, Reals, Region, axes, count_rows
 
 
 def chunks_of(decomposition: str, rows: int, workers: int) -> list[slice]:
-    """The rows of each task: one task per worker, or one per row where tasks are handed out as workers get free."""
+    """The rows of each task: one per worker, or ``CHUNK`` rows where tasks are handed out as workers get free."""
     if decomposition == "block":
         return blocks(rows, workers)
     if decomposition == "cyclic":
         return [slice(first, None, workers) for first in range(workers)]
-    return [slice(row, row + 1) for row in range(rows)]
+    return [slice(first, first + CHUNK) for first in range(0, rows, CHUNK)]
 
 
 @implementation("processes")
@@ -38,6 +38,5 @@ def busy_times(
 def _timed(task: tuple[int, Reals, Reals, int]) -> tuple[int, int, float]:
     number, real, imag, limit = task
     began_s = time.process_time()
-    for one in imag:
-        count_row(real, one, limit)
+    count_rows(real, imag, limit)
     return number, os.getpid(), time.process_time() - began_s

@@ -1,4 +1,4 @@
-"""``DirectView.map_sync``: one task per engine, made of adjacent rows. A block decomposition in one line."""
+"""``DirectView.map_sync``: one task per engine, and each of adjacent rows. A block decomposition."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_parallel_lab import implementation
-from reference.mandelbrot import Counts, Region, axes, check, count_row
+from pytest_parallel_lab import blocks, implementation
+from reference.mandelbrot import Counts, Region, axes, check, count_rows
 
 
 @implementation("ipyparallel")
@@ -16,5 +16,5 @@ def ipyparallel_direct(view: Any, region: Region, shape: tuple[int, int], limit:
     """Count one block of rows per engine."""
     check(region, shape, limit)
     real, imag = axes(region, shape)
-    rows = view.map_sync(partial(count_row, real, limit=limit), imag) if len(imag) else []
-    return np.array(rows, np.int32).reshape(shape)
+    shares = [imag[rows] for rows in blocks(len(imag), len(view))]
+    return np.concatenate(view.map_sync(partial(count_rows, real, limit=limit), shares))

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 
 from pytest_parallel_lab import implementation
-from reference.mandelbrot import Counts, Region, axes, check, count_row
+from reference.mandelbrot import CHUNK, Counts, Region, axes, check, count_rows
 
 
 @implementation("ipyparallel")
 def ipyparallel_load_balanced(
-    view: Any, region: Region, shape: tuple[int, int], limit: int, *, chunk: int = 1
+    view: Any, region: Region, shape: tuple[int, int], limit: int, *, chunk: int = CHUNK
 ) -> Counts:
-    """Count tasks of ``chunk`` rows; the results come back in the order of the rows."""
+    """Count tasks of ``chunk`` rows; their results come back in the order of the rows."""
     check(region, shape, limit, chunk)
     real, imag = axes(region, shape)
     balanced = view.client.load_balanced_view(targets=view.targets)
-    rows = balanced.map_sync(partial(count_row, real, limit=limit), imag, chunksize=chunk) if len(imag) else []
-    return np.array(rows, np.int32).reshape(shape)
+    tasks = [imag[first : first + chunk] for first in range(0, len(imag), chunk)]
+    parts = balanced.map_sync(partial(count_rows, real, limit=limit), tasks) if tasks else []
+    return np.concatenate([np.empty((0, len(real)), np.int32), *parts])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_parallel_lab import implementation
-from reference.mandelbrot import Counts, Region, axes, check, count_row
+from reference.mandelbrot import CHUNK, Counts, Region, axes, check, count_rows
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @implementation("mpi")
 def mpi_futures(
-    comm: MPI.Intracomm, region: Region, shape: tuple[int, int], limit: int, *, chunk: int = 1
+    comm: MPI.Intracomm, region: Region, shape: tuple[int, int], limit: int, *, chunk: int = CHUNK
 ) -> Counts | None:
     """Count tasks of ``chunk`` rows with ``MPICommExecutor``."""
     from mpi4py.futures import MPICommExecutor
@@ -30,6 +30,7 @@ def mpi_futures(
     counts: Counts | None = None
     with MPICommExecutor(comm, root=0, use_pkl5=True) as executor:
         if executor is not None:  # None on all ranks but the root: they serve until the block ends
-            rows = executor.map(partial(count_row, real, limit=limit), imag, chunksize=chunk)
-            counts = np.array(list(rows), np.int32).reshape(shape)
+            tasks = [imag[first : first + chunk] for first in range(0, len(imag), chunk)]
+            parts = executor.map(partial(count_rows, real, limit=limit), tasks)
+            counts = np.concatenate([np.empty((0, len(real)), np.int32), *parts])
     return counts

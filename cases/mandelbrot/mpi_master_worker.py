@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_parallel_lab import implementation
-from reference.mandelbrot import Counts, Reals, Region, axes, check, count_rows
+from reference.mandelbrot import CHUNK, Counts, Reals, Region, axes, check, count_rows
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -26,7 +26,7 @@ AHEAD = 2  # tasks that a worker has: one to compute, one to go on with
 
 @implementation("mpi")
 def mpi_master_worker(
-    comm: MPI.Intracomm, region: Region, shape: tuple[int, int], limit: int, *, chunk: int = 1
+    comm: MPI.Intracomm, region: Region, shape: tuple[int, int], limit: int, *, chunk: int = CHUNK
 ) -> Counts | None:
     """Count tasks of ``chunk`` rows, each by the rank that is the first to be free."""
     check(region, shape, limit, chunk)

@@ -11,11 +11,13 @@ from multiprocessing.pool import Pool
 import numpy as np
 
 from pytest_parallel_lab import implementation
-from reference.mandelbrot import Counts, Reals, Region, axes, check, count_rows
+from reference.mandelbrot import CHUNK, Counts, Reals, Region, axes, check, count_rows
 
 
 @implementation("processes")
-def pool_imap_unordered(pool: Pool, region: Region, shape: tuple[int, int], limit: int, *, chunk: int = 1) -> Counts:
+def pool_imap_unordered(
+    pool: Pool, region: Region, shape: tuple[int, int], limit: int, *, chunk: int = CHUNK
+) -> Counts:
     """Count tasks of ``chunk`` rows, first come, first served."""
     check(region, shape, limit, chunk)
     real, imag = axes(region, shape)

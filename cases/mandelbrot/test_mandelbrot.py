@@ -22,7 +22,7 @@ from cases.mandelbrot.pool_map_block import pool_map_block
 from cases.mandelbrot.pool_map_cyclic import pool_map_cyclic
 from cases.mandelbrot.serial import serial
 from pytest_parallel_lab import name_of
-from reference.mandelbrot import UPPER_HALF, WHOLE, Region, count_point, count_row, inside_area, mandelbrot
+from reference.mandelbrot import UPPER_HALF, WHOLE, Region, count_point, count_points, inside_area, mandelbrot
 
 DYNAMIC = [pool_imap_unordered, ipyparallel_load_balanced, mpi_master_worker, mpi_futures]
 STATIC = [pool_map_block, pool_map_cyclic, ipyparallel_direct, mpi_scatter_block, mpi_scatter_cyclic]
@@ -73,7 +73,7 @@ def test_what_cannot_be_plotted_is_refused(
 
 
 @pytest.mark.parallel_workers(3)
-@pytest.mark.parametrize("chunk", [2, 5, 100])
+@pytest.mark.parametrize("chunk", [1, 5, 100])
 @pytest.mark.parametrize("dynamic", DYNAMIC, ids=name_of)
 def test_tasks_of_several_rows(dynamic: Any, chunk: int, parallel_run: Any, parallel_workers: int) -> None:
     counts = parallel_run(dynamic, UPPER_HALF, (17, 8), 30, workers=parallel_workers, chunk=chunk)
@@ -91,14 +91,14 @@ def test_tasks_of_no_rows_are_refused(dynamic: Any, parallel_run: Any, parallel_
 def test_known_points_stay(c: complex) -> None:
     c = complex(c)
     assert count_point(c.real, c.imag, 1000) == 1000
-    assert count_row(np.array([c.real]), c.imag, 1000)[0] == 1000
+    assert count_points(np.array([c.real]), np.array([c.imag]), 1000)[0] == 1000
 
 
 @pytest.mark.parametrize(("c", "left_after"), [(3, 1), (2, 2), (1, 3), (-2.1, 1), (0.5, 5)])
 def test_known_points_leave(c: float, left_after: int) -> None:
     # By hand: 1, 2, 5 and 2, 6 and 1/2, 3/4, 17/16, 1.63, 3.15.
     assert count_point(c, 0.0, 1000) == left_after
-    assert count_row(np.array([c]), 0.0, 1000)[0] == left_after
+    assert count_points(np.array([c]), np.array([0.0]), 1000)[0] == left_after
 
 
 @pytest.mark.parametrize(("epsilon", "published"), [(1.0, 3), (0.1, 33), (0.01, 315), (0.001, 3143)])
@@ -107,10 +107,16 @@ def test_pi_in_the_neck_of_the_set(epsilon: float, published: int) -> None:
     assert count_point(-0.75, epsilon, 10_000) == published
 
 
-def test_rows_are_the_definition() -> None:
+def test_the_kernel_is_the_definition() -> None:
     real, imag = reference.mandelbrot.axes(WHOLE, (25, 31))
     points = [[count_point(x, y, 300) for x in real.tolist()] for y in imag.tolist()]
     np.testing.assert_array_equal(mandelbrot(WHOLE, (25, 31), 300), points)
+
+
+def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = mandelbrot(WHOLE, (9, 7), 50)
+    monkeypatch.setattr(reference.mandelbrot, "TILE", 14)  # two rows each, and one row at the end
+    np.testing.assert_array_equal(mandelbrot(WHOLE, (9, 7), 50), whole)
 
 
 def test_the_set_is_symmetric_and_has_its_area() -> None:
@@ -141,7 +147,7 @@ def test_imbalance_is_the_most_over_the_mean() -> None:
 def test_the_measurement_prints_its_table(capsys: pytest.CaptureFixture[str]) -> None:
     imbalance.main(["--rows=12", "--columns=10", "--limit=20", "--workers=2"])
     printed = capsys.readouterr().out
-    for word in ("a pixel", "a row", "block", "cyclic", "dynamic", "imbalance"):
+    for word in ("a pixel", "8 rows", "block", "cyclic", "dynamic", "imbalance"):
         assert word in printed
 
 
