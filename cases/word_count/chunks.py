@@ -37,9 +37,9 @@ def cut_up(paths: Paths, chunk_size: int) -> list[Chunk]:
     """
     check_collection(paths, chunk_size)
     chunks = []
-    for path in map(os.fspath, paths):
-        size = os.path.getsize(path)
-        chunks += [Chunk(path, start, min(start + chunk_size, size)) for start in range(0, size, chunk_size)]
+    for path in paths:
+        name, size = os.fspath(path), os.path.getsize(path)
+        chunks += [Chunk(name, start, min(start + chunk_size, size)) for start in range(0, size, chunk_size)]
     return chunks
 
 

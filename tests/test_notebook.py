@@ -1,0 +1,51 @@
+"""The demonstration notebook runs from top to bottom, as committed, and leaves nothing running."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import wait_until_gone
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "parallel_lab.ipynb"
+
+
+def processes_with(variable: str, value: str) -> list[int]:
+    """The processes, but this one, that have inherited a variable of the environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(variable) == value:
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_the_notebook_is_committed_without_outputs() -> None:
+    for cell in json.loads(NOTEBOOK.read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+
+
+def test_the_notebook_runs_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("ipyparallel", "matplotlib", "nbclient"):
+        pytest.importorskip(package)
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # the kernel, the controller and the engines inherit it
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "jupyter"))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+    NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
+
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    printed = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
+    assert "from engine 0: ZeroDivisionError" in printed
+    assert printed.endswith("all engines have gone\n")
+    assert wait_until_gone(processes_with("IPYTHONDIR", str(tmp_path / "ipython"))) == []
