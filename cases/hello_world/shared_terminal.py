@@ -1,8 +1,8 @@
 """Ranks that write to one file at its end, as they write to the terminal that they share: garbled, and repaired.
 
-``print("Hello from rank", rank)`` is one write as long as Python buffers its output, and several under
-``python -u`` or PYTHONUNBUFFERED: one for each argument, each blank and the newline. Whatever the others write
-in between comes in between.
+``print("Hello from rank", rank)`` is one write as long as Python buffers its output. Under ``python -u`` or
+PYTHONUNBUFFERED it is one for each argument, each blank and the newline, and whatever the others write in between
+comes in between. ``sys.stdout.write`` of a line with its newline is one write in any case.
 """
 
 from __future__ import annotations

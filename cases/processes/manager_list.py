@@ -25,7 +25,7 @@ def _append(found: MutableSequence[int], numbers: Sequence[int]) -> None:
 def plain_list_in_a_manager(numbers: Sequence[int], workers: int) -> list[int]:
     """Keep an ordinary list in a manager's dict. Wrong: asking for it gives a copy, and the copy is appended to."""
     with Manager() as manager:
-        found = manager.dict({"squares": []})
+        found: MutableMapping[str, MutableSequence[int]] = manager.dict({"squares": []})
         run_all([Process(target=_append_to_entry, args=(found, share)) for share in shares(numbers, workers)])
         return sorted(found["squares"])
 
@@ -33,7 +33,7 @@ def plain_list_in_a_manager(numbers: Sequence[int], workers: int) -> list[int]:
 def manager_list_in_a_manager(numbers: Sequence[int], workers: int) -> list[int]:
     """Keep a manager's list in a manager's dict: what one gets is a proxy, not a copy."""
     with Manager() as manager:
-        found = manager.dict({"squares": manager.list()})
+        found: MutableMapping[str, MutableSequence[int]] = manager.dict({"squares": manager.list()})
         run_all([Process(target=_append_to_entry, args=(found, share)) for share in shares(numbers, workers)])
         return sorted(found["squares"])
 
