@@ -31,6 +31,7 @@ from cases.deadlock.never_released import (
     lock_never_released,
     lock_released,
 )
+from cases.deadlock.observe import largest_that_passes
 from cases.deadlock.pool_worker_dies import executor_map, executor_retry, pool_map
 from cases.deadlock.queue_drain import drain_before_join, join_before_drain
 from pytest_parallel_lab import Deadlock, PotentialDeadlock, name_of
@@ -292,3 +293,8 @@ def test_the_reference_agrees_with_what_must_hold() -> None:
     assert sum(TRANSFERRED) == 2 * reference.deadlock.OPENING_BALANCE  # money neither appears nor vanishes
     assert sum(reference.deadlock.squares(11)) == 10 * 11 * 21 // 6
     assert reference.deadlock.squares_but_one(3, fatal=1) == [0, None, 4]
+
+
+def test_a_limit_is_found_by_bisection() -> None:
+    assert largest_that_passes(lambda count: count <= 8192, 0, 1 << 19) == 8192
+    assert largest_that_passes(lambda count: count <= 0, 0, 1 << 19) == 0

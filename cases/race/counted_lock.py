@@ -34,10 +34,16 @@ class CountedLock:
         self.release()
 
 
+def counted(lock: CountedLock) -> Synchronized[int]:
+    """Make a ``Value`` with this lock: any object that can be acquired and released will do."""
+    number: Synchronized[int] = Value("i", 0, lock=lock)  # type: ignore[call-overload]
+    return number
+
+
 def holds_of_an_increment() -> int:
     """How often the lock of a ``Value`` is taken in ``value += 1``."""
     lock = CountedLock()
-    number: Synchronized[int] = Value("i", 0, lock=lock)
+    number = counted(lock)
     number.value += 1
     return lock.holds
 
@@ -45,7 +51,7 @@ def holds_of_an_increment() -> int:
 def holds_of_a_guarded_increment() -> int:
     """How often it is taken where ``get_lock()`` is held around it."""
     lock = CountedLock()
-    number: Synchronized[int] = Value("i", 0, lock=lock)
+    number = counted(lock)
     with number.get_lock():
         number.value += 1
     return lock.holds

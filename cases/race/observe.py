@@ -50,7 +50,9 @@ def outcomes(program: Program, times: int, runs: int) -> Counter[float]:
 def describe(program: Program, right: float, seen: Counter[float]) -> str:
     """Tell in a line how many runs were right, how many outcomes there were, and the lowest and the highest."""
     name, low, high = program.__name__, min(seen), max(seen)
-    return f"{name:<30} {seen[right]:>3} of {seen.total():>3} right   {len(seen):>3} different: {low:g} to {high:g}"
+    return (
+        f"{name:<30} {seen[right]:>3} of {seen.total():>3} right   {len(seen):>3} different: {low:.10g} to {high:.10g}"
+    )
 
 
 def main() -> None:
@@ -58,11 +60,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Run every program of cases/race and show what comes of it.")
     parser.add_argument("--times", type=int, default=10_000, help="how often each worker changes the number")
     parser.add_argument("--runs", type=int, default=20, help="how often each program runs")
+    parser.add_argument("--only", default="", help="only programs whose names contain this text")
     chosen = parser.parse_args()
     for programs, reference_of in ((SUMS, reference.race.sum_of_two), (ACCOUNTS, reference.race.balance)):
         right = reference_of(chosen.times)
-        print(f"right: {right:g}")
-        for program in programs:
+        print(f"right: {right:.10g}")
+        for program in (program for program in programs if chosen.only in program.__name__):
             print("  " + describe(program, right, outcomes(program, chosen.times, chosen.runs)))
 
 

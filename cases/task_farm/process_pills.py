@@ -32,7 +32,7 @@ def work(tasks: Tasks, ends: Ends, program: Path) -> None:
 
 
 @implementation("processes")
-def process_pills(_: Pool, tasks: Sequence[Task], program: Path, *, workers: int) -> list[Ended]:
+def process_pills(pool: Pool, tasks: Sequence[Task], program: Path, *, workers: int) -> list[Ended]:
     """Run every task on the next worker that is free; these workers are our own, the pool given stays idle."""
     check_tasks(tasks, program)
     todo: Tasks = Queue()

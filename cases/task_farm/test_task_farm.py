@@ -66,10 +66,10 @@ def make_some_bad(folder: Path) -> tuple[list[Task], list[int]]:
     return tasks, [1, 3]
 
 
-def one_after_the_other(tasks: list[Task], program: Path, folder: Path) -> list[tuple[int, str]]:
+def one_after_the_other(tasks: list[Task], program: Path, folder: Path) -> list[Ended]:
     """How the tasks end without a farm, their outputs in a folder of their own."""
     folder.mkdir()
-    return [tuple(end) for end in farm([(source, folder / target.name) for source, target in tasks], program)]
+    return farm([(source, folder / target.name) for source, target in tasks], program)
 
 
 def check_product(task: Task) -> None:
@@ -111,6 +111,8 @@ def test_fewer_tasks_than_workers(
     tasks = make_tasks(tmp_path, SIZES[:count])
     ends = parallel_run(parallel_subject, tasks, mmul, workers=parallel_workers)
     assert [tuple(end) for end in ends] == [(0, "")] * count
+    for task in tasks:
+        check_product(task)
 
 
 # What cannot work is refused before anything runs

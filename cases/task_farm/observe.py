@@ -1,0 +1,77 @@
+"""Time the farms against one program after the other.
+
+Command: ``python -m cases.task_farm.observe --tasks 16 --size 300``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cases.task_farm.compiling import compile_mmul, find_compiler
+from cases.task_farm.mpi_master_worker import mpi_master_worker
+from cases.task_farm.pool_imap import pool_imap
+from cases.task_farm.process_pills import process_pills
+from cases.task_farm.serial_loop import serial_loop
+from cases.task_farm.thread_map import thread_map
+from pytest_parallel_lab import Lab
+from reference.task_farm import Task, write_problem
+
+FARMS = (
+    (serial_loop, "serial", 1),
+    (pool_imap, "processes", 2),
+    (process_pills, "processes", 2),
+    (thread_map, "threads", 2),
+    (mpi_master_worker, "mpi", 2),
+    (mpi_master_worker, "mpi", 3),
+)
+
+
+def seconds(
+    lab: Lab, farm: Callable[..., Any], backend: str, workers: int, tasks: list[Task], program: Path, rounds: int
+) -> float:
+    """The median time of a farm's parallel section."""
+    lease = lab.lease(backend, workers)
+    try:
+        outcomes = [lease.run(farm, tasks, program, timed=True) for _ in range(rounds)]
+        for outcome in outcomes:
+            outcome.result()  # raises what went wrong
+    finally:
+        lease.end()
+    return statistics.median(outcome.elapsed_s for outcome in outcomes)
+
+
+def main() -> None:
+    """Show a line for each farm."""
+    parser = argparse.ArgumentParser(description="Time the farms of cases/task_farm.")
+    parser.add_argument("--tasks", type=int, default=16, help="how many programs run")
+    parser.add_argument("--size", type=int, default=300, help="rows and columns of their matrices")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each farm runs; the median is shown")
+    chosen = parser.parse_args()
+    compiler = find_compiler()
+    if compiler is None:
+        sys.exit("no C compiler on the PATH")
+    with tempfile.TemporaryDirectory() as name, Lab() as lab:
+        folder = Path(name)
+        program = compile_mmul(compiler, folder)
+        random = np.random.default_rng(1)
+        tasks = [(folder / f"{number}.in", folder / f"{number}.out") for number in range(chosen.tasks)]
+        for source, _ in tasks:
+            write_problem(source, *random.standard_normal((2, chosen.size, chosen.size)))
+        for farm, backend, workers in FARMS:
+            if reason := lab.missing(backend):
+                print(f"{farm.__name__:<20} {reason}")
+                continue
+            taken_s = seconds(lab, farm, backend, workers, tasks, program, chosen.rounds)
+            print(f"{farm.__name__:<20} {backend:<10} {workers} workers {taken_s * 1e3:8.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
