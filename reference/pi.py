@@ -6,7 +6,7 @@ import numpy as np
 
 from reference.random_mean import CHUNK, Stream, streams
 
-_PIECE = 1 << 14  # midpoints evaluated at a time: their arrays stay in a core's cache
+_PIECE = 1 << 15  # midpoints evaluated at a time: their arrays stay in a core's cache
 
 
 def check_intervals(intervals: int) -> None:
