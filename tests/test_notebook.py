@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -26,6 +29,25 @@ def processes_with(variable: str, value: str) -> list[int]:
     return found
 
 
+@pytest.fixture
+def execute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], Any]]:
+    """Execute a notebook; at the end, its kernel, controller and engines have gone."""
+    for package in ("ipyparallel", "matplotlib", "nbclient"):
+        pytest.importorskip(package)
+    from nbclient import NotebookClient
+
+    home = str(tmp_path / "ipython")
+    monkeypatch.setenv("IPYTHONDIR", home)  # all processes inherit it
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "jupyter"))
+    yield lambda notebook: NotebookClient(
+        notebook, timeout=60, resources={"metadata": {"path": str(NOTEBOOK.parent)}}
+    ).execute()
+    left = wait_until_gone(processes_with("IPYTHONDIR", home))
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
+
+
 def test_the_notebook_is_committed_without_outputs() -> None:
     for cell in json.loads(NOTEBOOK.read_text())["cells"]:
         if cell["cell_type"] == "code":
@@ -33,19 +55,12 @@ def test_the_notebook_is_committed_without_outputs() -> None:
             assert cell["execution_count"] is None
 
 
-def test_the_notebook_runs_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for package in ("ipyparallel", "matplotlib", "nbclient"):
-        pytest.importorskip(package)
+def test_the_notebook_runs(execute: Callable[[Any], Any]) -> None:
     import nbformat
-    from nbclient import NotebookClient
 
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # the kernel, the controller and the engines inherit it
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "jupyter"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
-
+    execute(notebook)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     printed = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
     assert "from engine 0: ZeroDivisionError" in printed
     assert printed.endswith("all engines have gone\n")
-    assert wait_until_gone(processes_with("IPYTHONDIR", str(tmp_path / "ipython"))) == []
