@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_parallel_lab import Lab
-from pytest_parallel_lab.backends import exploring
+from pytest_parallel_lab.backends import explorers
 from pytest_parallel_lab.explore import here
 from pytest_parallel_lab.explore.plan import Plan
 from pytest_parallel_lab.explore.record import Record
@@ -153,7 +153,7 @@ def note_path(directory: str) -> Path:
 
 def explore(lab: Lab, program: Program, right: Any, seed: int, cap_s: float) -> Attempt:
     """Let ``explore`` look for a wrong outcome."""
-    vars(exploring)["explore_here"] = explore_and_note
+    vars(explorers)["explore_here"] = explore_and_note
     note = note_path(lab.keeper.directory)
     note.unlink(missing_ok=True)
     how = ""

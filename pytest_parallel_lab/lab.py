@@ -62,7 +62,8 @@ class Lab:
         if self._keeper is not None and self._keeper.lost:
             self._forget_keeper()
         if self._keeper is None:
-            self._keeper = KeeperClient()
+            homes = {type(backend).__module__ for backend in self.backends.values()}
+            self._keeper = KeeperClient([name for name in sorted(homes) if name.startswith(f"{__package__}.")])
         return self._keeper
 
     @property

@@ -54,7 +54,7 @@ _OPTIONS = (
     _Option("explore-runs", "N", "explore: at most so many runs of a function (default: 300)"),
     _Option("explore-seconds", "S", "explore: search for at most so long (default: 10)"),
     _Option("explore-seed", "N", "explore: what sampled schedules come from (default: 0)"),
-    _Option("explore-strategy", "NAMES", "explore: how schedules are chosen (default: bounded,random,pct)"),
+    _Option("explore-strategy", "NAMES", "explore: how schedules are chosen (default: bounded,random,pct,free)"),
     _Option("require", "NAMES", "fail, not skip, where one of these backends is missing"),
 )
 

@@ -264,3 +264,32 @@ def from_each(comm: Any) -> Any:
 @implementation("ipyparallel")
 def by_engines(view: Any) -> list[int]:
     return list(view.map_sync(abs, [-1, 2]))
+
+
+def note_after_work(done: list[str], name: str, steps: int) -> None:
+    sum(range(steps))  # one step: nobody can be made to go in the middle of it
+    done.append(name)
+
+
+def by_length_of_work() -> list[str]:
+    """By turns, the first to start is the first to end; left alone, the one with less to do is."""
+    done: list[str] = []
+    together(threading.Thread, note_after_work, (done, "long", 3_000_000), (done, "short", 1))
+    return done
+
+
+def by_length_of_work_fixed() -> list[str]:
+    return sorted(by_length_of_work())
+
+
+def hold_both(first: Any, second: Any, steps: int) -> None:
+    with first:
+        sum(range(steps))
+        with second:
+            pass
+
+
+def locks_that_cross_in_time() -> None:
+    """Hangs where both hold their first lock at a time, which they do if nobody makes them take turns."""
+    a, b = FORK.Lock(), FORK.Lock()
+    together(FORK.Process, hold_both, (a, b, 20_000_000), (b, a, 20_000_000))

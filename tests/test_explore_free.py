@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_parallel_lab import BackendMissing, BadSetting, Race
+from pytest_parallel_lab import BackendMissing, BadSetting, Deadlock, Race
 from tests import explored
 from tests.conftest import Run
 
@@ -45,6 +45,31 @@ def test_a_function_for_other_backends(explore: Explore) -> None:
         explore(explored.by_threads, workers=2, backend="dask")
     with pytest.raises((BadSetting, BackendMissing), match="serial"):
         explore(explored.by_threads, workers=2, backend="serial")
+
+
+def test_runs_in_which_nobody_is_told_when_to_go(explore: Explore) -> None:
+    with pytest.raises(Race) as caught:
+        explore(explored.by_length_of_work, strategy="free", hash_seeds=False, runs=20)
+    text = str(caught.value)
+    assert "who goes when: ['short', 'long'], but ['long', 'short'] in the usual schedule" in text
+    assert re.search(r"in \d+ runs nobody was told when to go; some of these failed", text)
+    assert "--parallel-replay" not in text
+    found = explore(explored.by_length_of_work_fixed, strategy="free", hash_seeds=False, runs=20)
+    assert found.statement() == "0 of 19 free runs fail"
+
+
+def test_a_free_run_that_failed_is_explained_by_a_schedule(explore: Explore) -> None:
+    with pytest.raises(Race) as caught:
+        explore(explored.by_length_of_work, hash_seeds=False)
+    assert caught.value.replay.startswith("o,")
+    assert "nobody was told" not in str(caught.value)
+
+
+def test_a_hang_in_a_free_run_is_proved(explore: Explore) -> None:
+    with pytest.raises(Deadlock) as caught:
+        explore(explored.locks_that_cross_in_time, strategy="free", hash_seeds=False, seconds=20)
+    assert len(caught.value.cycle) == 2
+    assert "after a free run, in which nobody is told when to go" in str(caught.value)
 
 
 @pytest.mark.mpi

@@ -127,9 +127,9 @@ def test_no_more_runs_than_asked_for(explore: Any) -> None:
         (
             "strategy=bonded",
             "--parallel-explore-strategy: unknown strategy 'bonded'; did you mean 'bounded'? "
-            "(known: bounded, random, pct)",
+            "(known: bounded, random, pct, free)",
         ),
-        ("strategy=pct,dfs", "--parallel-explore-strategy: unknown strategy 'dfs' (known: bounded, random, pct)"),
+        ("strategy=pct,dfs", "--parallel-explore-strategy: unknown strategy 'dfs' (known: bounded, random, pct, free)"),
     ],
 )
 def test_bad_options_are_usage_errors(pytester: pytest.Pytester, run_pytest: Run, option: str, text: str) -> None:

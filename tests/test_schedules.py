@@ -119,11 +119,11 @@ def test_strategies_are_read_in_the_order_given() -> None:
 def test_no_strategy_and_unknown_ones_are_refused() -> None:
     with pytest.raises(BadSetting) as caught:
         parse_strategies(" , ", "here")
-    assert str(caught.value) == "here: no strategy given; choose from bounded, random, pct"
+    assert str(caught.value) == "here: no strategy given; choose from bounded, random, pct, free"
     with pytest.raises(BadSetting) as caught:
         parse_strategies("randon", "here")
     assert str(caught.value) == (
-        "here: unknown strategy 'randon'; did you mean 'random'? (known: bounded, random, pct)"
+        "here: unknown strategy 'randon'; did you mean 'random'? (known: bounded, random, pct, free)"
     )
 
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_parallel_lab.backends.base import Backend, RunnerBackend
+from pytest_parallel_lab.backends.explorers import Show, explore_apart, start_of
 from pytest_parallel_lab.backends.perturbing import PERTURBED, Perturbed
-from pytest_parallel_lab.backends.serial import SerialHost
-from pytest_parallel_lab.backends.supervision import Supervision
-from pytest_parallel_lab.explore.here import explore_here, progress_path
 from pytest_parallel_lab.explore.plan import Plan, parse_strategies
 from pytest_parallel_lab.explore.runs import Subject
 from pytest_parallel_lab.explore.verdicts import check
@@ -23,50 +19,10 @@ from pytest_parallel_lab.keeper.shipping import pack_call
 from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.exploration import Exploration
 from pytest_parallel_lab.model.implementation import implementation_of, name_of
-from pytest_parallel_lab.model.outcome import Worker
 from pytest_parallel_lab.model.schedule import Schedule, parse_schedule
 from pytest_parallel_lab.model.settings import NUMERICAL, STRATEGIES, Settings, parse_names
 
-_SHOWN_EVERY_S = 0.5
-_SHOWN_AFTER_S = 1.0
 _NOT_GIVEN: Any = object()
-
-Show = Callable[[str], None]
-
-
-class _Progress(Supervision):
-    """In place of a watch for deadlocks, which the exploration has itself: shows how far it is."""
-
-    def __init__(self, keeper: KeeperClient, root: int, show: Show | None) -> None:
-        super().__init__(keeper, root)
-        self._path = progress_path(keeper.directory, root)
-        self._show = show
-        self.next_s = None if show is None else time.monotonic() + _SHOWN_AFTER_S
-
-    def look(self) -> bool:
-        """Show what the runner has written last."""
-        self.next_s = time.monotonic() + _SHOWN_EVERY_S
-        if self._show is not None and os.path.exists(self._path):
-            with open(self._path) as file:
-                self._show(file.read())
-        return False
-
-
-class _Exploring(RunnerBackend):
-    """A runner that explores."""
-
-    name = "explore"
-
-    def __init__(self, show: Show | None) -> None:
-        self._show = show
-
-    def host(self) -> Host:
-        """The runner itself does the work."""
-        return SerialHost()
-
-    def watch(self, keeper: KeeperClient, root: int, members: Sequence[Worker], settings: Settings) -> Supervision:
-        """Show how far it is."""
-        return _Progress(keeper, root, self._show)
 
 
 def explore(
@@ -179,13 +135,9 @@ def _in_turns(
     __tracebackhide__ = True
     host = _host(backend, function, source)
     call = pack_call(function, args, kwargs)
-    subject = Subject(call, host, workers, settings, keeper.directory, list(sys.path), worker_environment())
-    group = _Exploring(show).start(keeper, 1, Settings())
-    try:
-        found: Exploration = group.run(pack_call(explore_here, (subject, plan), {})).result()
-        return found
-    finally:
-        group.close()
+    start = start_of(keeper, plan.seed)
+    subject = Subject(call, host, workers, settings, keeper.directory, list(sys.path), worker_environment(), start)
+    return explore_apart(keeper, subject, plan, show)
 
 
 def _host(backend: Backend, function: Callable[..., Any], source: str) -> Host | None:

@@ -6,7 +6,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from pytest_parallel_lab.explore import protocol
@@ -24,6 +24,7 @@ from pytest_parallel_lab.explore.record import Decision, Record
 from pytest_parallel_lab.explore.stuck import proofs, verdict_on
 from pytest_parallel_lab.keeper.watch import procfs
 from pytest_parallel_lab.model.schedule import Schedule
+from pytest_parallel_lab.model.verdict import Verdict
 
 Choose = Callable[[Decision], str]
 
@@ -80,7 +81,8 @@ class _Run:
         self._expected: dict[str, int] = {}
         self._clock_s = 0.0
         self._over = False
-        self._free = False
+        self._free = bool(record.schedule.free)
+        self._proof: Iterator[Verdict | None] | None = None
         self._heard_s = self._began_s
         self._root = 0
         self._poll = select.poll()
@@ -176,7 +178,7 @@ class _Run:
         participant.sock.close()
         self._record.events.append((participant.label, "ends", participant.label, None, ""))
         if by_exit:
-            if not participant.await_exit():
+            if not self._free and not participant.await_exit():
                 self._outside(f"{participant.label} has closed its connection")
             if participant.label == "main":
                 self._over = True
@@ -285,10 +287,13 @@ class _Run:
         for participant in self._all:
             if participant.state == WAITING:
                 participant.grant(protocol.FREE)
-        self._proof = proofs(self._root, self._directory, self._all.names())
 
     def _follow_freely(self) -> None:
-        if not self._hear(_LOOK_EVERY_S) and (verdict := next(self._proof)) is not None:
+        if self._hear(_LOOK_EVERY_S):
+            return
+        if self._proof is None:
+            self._proof = proofs(self._root, self._directory, self._all.names())
+        if (verdict := next(self._proof)) is not None:
             self._record.verdict = verdict
             self._over = True
 

@@ -5,24 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_parallel_lab.explore.controller import Choose, Controller
 from pytest_parallel_lab.explore.inside.turns import Rules
 from pytest_parallel_lab.explore.record import Decision, Record
+from pytest_parallel_lab.explore.zygotes import Start, Zygote
 from pytest_parallel_lab.keeper.agent import contract
-from pytest_parallel_lab.keeper.channel import ChannelClosed, Message, Parcel, pair
-from pytest_parallel_lab.keeper.client import python_command
-from pytest_parallel_lab.keeper.output import OutputReader
-from pytest_parallel_lab.keeper.shipping import pack_value
+from pytest_parallel_lab.keeper.channel import Parcel
 from pytest_parallel_lab.keeper.watch import procfs
-from pytest_parallel_lab.model.errors import CannotSend, StartFailed
-from pytest_parallel_lab.model.schedule import Schedule
+from pytest_parallel_lab.model.schedule import FREELY, Schedule
 
 _GONE_LIMIT_S = 2.0
 
@@ -39,6 +34,7 @@ class Subject:
         directory: private to the session.
         sys_path: of the caller.
         environ: of the workers.
+        start: what the zygote of the usual schedule is started with.
         cwd: of the caller.
     """
 
@@ -49,37 +45,40 @@ class Subject:
     directory: str
     sys_path: list[str]
     environ: Mapping[str, str]
+    start: Start
     cwd: str = field(default_factory=os.getcwd)
 
 
 class Runs:
     """Conducts runs of one subject; one zygote for each hash seed."""
 
-    def __init__(self, subject: Subject, limit_s: float) -> None:
+    def __init__(self, subject: Subject, limit_s: float, spare: Zygote | None = None) -> None:
         """Start nothing yet.
 
         Args:
             subject: what is explored.
             limit_s: seconds that one run may take.
+            spare: a zygote that has loaded nothing yet, and is used if it was started as is needed.
         """
+        self._spare = spare
         self._subject = subject
         self._limit_s = limit_s
         self._controller = Controller(subject.directory)
-        self._zygotes: dict[int, _Zygote] = {}
+        self._zygotes: dict[int, Zygote] = {}
         self.count = 0
 
     def close(self) -> None:
         """End the zygotes."""
-        for zygote in self._zygotes.values():
+        for zygote in [*self._zygotes.values(), *([self._spare] if self._spare else [])]:
             zygote.close()
         self._controller.close()
 
-    def conduct(self, schedule: Schedule, choose: Choose, *, records: bool = False) -> Record:
+    def conduct(
+        self, schedule: Schedule, choose: Choose, *, records: bool = False, free: int | None = None, limit_s: float = 0
+    ) -> Record:
         """Conduct one run, with its turns as they are chosen."""
-        zygote = self._zygotes.get(schedule.hash_seed)
-        if zygote is None:
-            zygote = self._zygotes[schedule.hash_seed] = _Zygote(self._subject, schedule.hash_seed)
-        rules = Rules(self._controller.address, opcodes=schedule.opcodes, records=records, seed=schedule.seed)
+        zygote = self._zygote(schedule.hash_seed)
+        rules = Rules(self._controller.address, schedule.opcodes, records=records, seed=schedule.seed, free=free)
         pids: list[int] = []
 
         def start() -> int:
@@ -88,7 +87,7 @@ class Runs:
 
         self.count += 1
         try:
-            record = self._controller.conduct(schedule, start, choose, self._limit_s)
+            record = self._controller.conduct(schedule, start, choose, limit_s or self._limit_s)
         finally:
             if pids:
                 status = _end(pids[0], zygote, self._subject.directory)
@@ -96,6 +95,23 @@ class Runs:
             record.status = status
         record.printed = zygote.printed()
         return record
+
+    def _zygote(self, hash_seed: int) -> Zygote:
+        """The zygote with a hash seed, with the subject loaded."""
+        if hash_seed not in self._zygotes:
+            start = replace(self._subject.start, hash_seed=hash_seed)
+            if self._spare is not None and self._spare.start == start and self._spare.lives:
+                zygote, self._spare = self._spare, None
+            else:
+                zygote = Zygote(start)
+            self._zygotes[hash_seed] = zygote
+            zygote.open(self._subject)
+        return self._zygotes[hash_seed]
+
+    def freely(self, schedule: Schedule, number: int, limit_s: float) -> Record:
+        """Conduct a run in which nobody is told when to go: as fast as may be in the first, disturbed in the others."""
+        free = replace(schedule, free=FREELY, opcodes=schedule.opcodes and number > 0 and number % 2 == 0)
+        return self.conduct(free, lambda decision: decision.usual, free=number, limit_s=limit_s)
 
     def follow(self, schedule: Schedule, *, records: bool = False) -> Record:
         """Conduct the run that a schedule describes."""
@@ -114,59 +130,7 @@ class Runs:
         return record
 
 
-class _Zygote:
-    def __init__(self, subject: Subject, hash_seed: int) -> None:
-        self._output = OutputReader(subject.directory)
-        theirs: socket.socket
-        self._channel, theirs = pair()
-        call = f"main({theirs.fileno()}, {subject.directory!r})"
-        with theirs:
-            self._process = subprocess.Popen(
-                python_command("pytest_parallel_lab.explore.zygote", call),
-                env={**subject.environ, "PYTHONHASHSEED": str(hash_seed)},
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
-        environ = {name: value for name, value in subject.environ.items() if name != "PYTHONHASHSEED"}
-        body = {
-            "sys_path": subject.sys_path,
-            "environ": environ,
-            "cwd": subject.cwd,
-            "directory": subject.directory,
-        }
-        self._channel.send("open", body, pack_value((subject.host, subject.workers, subject.settings, subject.call)))
-        reply = self._reply()
-        if reply.kind != "opened":
-            if reply.body["type_name"] == "CannotSend" and reply.parcel is not None:
-                raise reply.parcel.load()
-            raise CannotSend(f"the function cannot be loaded where it is explored: {reply.body['traceback']}")
-
-    def _reply(self) -> Message:
-        try:
-            return self._channel.receive()
-        except ChannelClosed:
-            status = self._process.wait()
-            raise StartFailed(
-                f"explore: the process that forks the runs has ended with {status}\n{self.printed()}"
-            ) from None
-
-    def fork(self, rules: Rules) -> int:
-        self._channel.send("fork", asdict(rules))
-        return int(self._reply().body["pid"])
-
-    def reap(self, pid: int) -> int:
-        self._channel.send("reap", {"pid": pid})
-        return int(self._reply().body["status"])
-
-    def printed(self) -> str:
-        return self._output.new_output(self._process.pid)
-
-    def close(self) -> None:
-        self._channel.close()
-        self._process.wait()
-
-
-def _end(root: int, zygote: _Zygote, directory: str) -> int:
+def _end(root: int, zygote: Zygote, directory: str) -> int:
     """Kill a run whole; its first process's exit status."""
     pids = procfs.tree(root)
     for pid in pids[1:]:

@@ -8,23 +8,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from pytest_parallel_lab.explore import evidence
-from pytest_parallel_lab.explore.endings import Ending, Endings
+from pytest_parallel_lab.explore.endings import Endings
+from pytest_parallel_lab.explore.explaining import Explainer
 from pytest_parallel_lab.explore.inside.streams import number_from
-from pytest_parallel_lab.explore.plan import ALWAYS_AFTER, REPLAYS, Plan
+from pytest_parallel_lab.explore.plan import ALWAYS_AFTER, Plan
 from pytest_parallel_lab.explore.record import Record
 from pytest_parallel_lab.explore.runs import Runs
-from pytest_parallel_lab.explore.shrink import shrink
 from pytest_parallel_lab.explore.strategies.base import Strategy
 from pytest_parallel_lab.explore.strategies.bounded import Bounded
+from pytest_parallel_lab.explore.strategies.free import Free
 from pytest_parallel_lab.explore.strategies.pct import Pct
 from pytest_parallel_lab.explore.strategies.random_walk import RandomWalk
 from pytest_parallel_lab.model.exploration import (
-    HASH_SEED,
-    ITSELF,
+    FREE_RUNS,
     STRAYED,
-    WHO_GOES_WHEN,
     Exploration,
-    Failure,
     Searched,
 )
 from pytest_parallel_lab.model.sameness import CLOSE, DIFFERENT
@@ -33,8 +31,9 @@ from pytest_parallel_lab.model.schedule import Schedule
 _HASH_SEEDS = 3
 _HASH_SEEDS_AT = 0.3  # of the budget, or when all at bound 1 are done
 _SLOW = 0.03  # of the budget: runs that take longer are few
-_SHRINK_TRIES = 60
-_SHRINK_LIMIT_S = 3.0
+_SLOWEST = 0.2  # of the budget: a free run that takes longer is given up
+_FREE_FIRST, _FREE_EVERY, _FREE_OUTSIDE = 2, 8, 2
+_FREE_FAILURES = 2
 
 
 class Search:
@@ -59,8 +58,11 @@ class Search:
         self._numerical: Schedule | None = None
         self._usual: Record | None = None
         self._hashes_tried = False
+        self._slowest_free_s = 0.0
+        self._failed_freely: list[Record] = []
         self._streams: tuple[str, ...] = ()
         self._base = _usual(plan.seed, opcodes=plan.opcodes)
+        self._explainer = Explainer(runs, self._endings, self._base)
 
     def go(self) -> Exploration:
         """Search."""
@@ -72,7 +74,7 @@ class Search:
         assert value is not None
         if not self._streams and (failed is None or value.kind not in ("hangs", "unfinished")):
             failed = self._search(usual, failed)
-        failure = self._explain(failed) if failed is not None else None
+        failure = self._explainer.explain(failed, usual) if failed is not None else None
         shown = value.packed if value.kind == "returned" else b""
         return Exploration(
             value=value.value() if shown else None,
@@ -106,11 +108,22 @@ class Search:
                 return found
             if wrong is not None and (self._endings.differ or self._runs.count > ALWAYS_AFTER):
                 return wrong
-        return wrong
+            if self._plan.strategies == ("free",) and self._is_sure(self._failed_freely):
+                break  # no other run can show more
+        return wrong or (self._failed_freely[-1] if self._is_sure(self._failed_freely) else None)
+
+    def _is_sure(self, failed: list[Record]) -> bool:
+        """Whether failures that cannot be carried out again are to be told: hangs are proved, others came twice."""
+        return len(failed) >= _FREE_FAILURES or any(record.verdict is not None for record in failed)
 
     def _others(self, usual: Record) -> Iterator[Record]:
-        """Run after run: two of three by the first strategy as long as it has any left, the third by another."""
-        first, *others = self._strategies(usual)
+        """Run after run: two of three by the first strategy as long as it has any left, the third by another.
+
+        A free run or two come first, as some programs go wrong in nearly all of them; later ones are rare.
+        """
+        others = self._strategies(usual)
+        first = others.pop(0) if others else None
+        free = Free() if "free" in self._plan.strategies else None
         if all(len(decision.candidates) == 1 for decision in usual.decisions):
             self._searched["bound 1"] = Searched("bound 1", 0, 0)
             others, exhausted = [], True
@@ -121,6 +134,10 @@ class Search:
                 break
             if time.monotonic() - self._began_s > self._plan.seconds * _HASH_SEEDS_AT:
                 yield from self._with_other_hashes(usual)
+            if free is not None and (first is None or self._is_free(number)):
+                yield self._freely(free)
+                continue
+            assert first is not None  # there is always a strategy
             strategy = first
             if exhausted or (others and number % 3 == 0):
                 strategy = others[number // 3 % len(others)]
@@ -134,13 +151,27 @@ class Search:
             yield record
         yield from self._with_other_hashes(usual)
 
+    def _is_free(self, number: int) -> bool:
+        """Whether it is a free run's turn; more often where not everything can be told when to go."""
+        if self._slowest_free_s > self._plan.seconds * _SLOW:
+            return False
+        return number <= _FREE_FIRST or number % (_FREE_OUTSIDE if self._outside else _FREE_EVERY) == 0
+
+    def _freely(self, free: Free) -> Record:
+        free.begin()
+        number = self._searched[FREE_RUNS].runs if FREE_RUNS in self._searched else 0
+        record = self._runs.freely(self._base, number, self._plan.seconds * _SLOWEST)
+        self._slowest_free_s = max(self._slowest_free_s, record.elapsed_s)
+        self._searched[FREE_RUNS] = free.ended(record)
+        return record
+
     def _strategies(self, usual: Record) -> list[Strategy]:
         made: dict[str, Callable[[], Strategy]] = {
             "bounded": lambda: Bounded(usual, self._plan.bound),
             "random": lambda: RandomWalk(self._plan.seed),
             "pct": lambda: Pct(self._plan.seed, len(usual.decisions)),
         }
-        return [made[name]() for name in self._plan.strategies]
+        return [made[name]() for name in self._plan.strategies if name in made]
 
     def _with_other_hashes(self, usual: Record) -> Iterator[Record]:
         """One run for each of a few other hash seeds; none where that was done before, or is not wanted."""
@@ -167,79 +198,14 @@ class Search:
         )
         if judged == CLOSE and self._numerical is None:
             self._numerical = record.schedule
+        if judged == DIFFERENT and record.schedule.free:
+            if ending.kind != "unfinished":
+                self._failed_freely.append(record)
+            return None
         if judged == DIFFERENT and ending.kind == "unfinished" and self._runs.count > 1:
             self._outside = self._outside or "a run had not come to its end in time"
             return None
         return record if judged == DIFFERENT else None
-
-    # --- explaining ----------------------------------------------------------------------------
-
-    def _explain(self, failed: Record) -> Failure:
-        """Make the schedule small, carry it out again, and draw it."""
-        until_s = time.monotonic() + _SHRINK_LIMIT_S
-        ending = self._endings.see(failed, counts=False)[0]
-
-        def fails(schedule: Schedule) -> bool:
-            return time.monotonic() < until_s and self._fails(self._runs.follow(schedule)) is not None
-
-        always = not self._endings.varied
-        hangs = ending.kind in ("hangs", "unfinished")
-        small = failed.schedule if always else shrink(failed.schedule, fails, 8 if hangs else _SHRINK_TRIES)
-        last = failed
-        replayed = 0
-        for _ in range(1 if hangs else REPLAYS):
-            record = self._runs.follow(small)
-            again = self._fails(record)
-            if again is not None:
-                replayed += 1
-                last, ending = record, again
-        why = self._why(failed, small)
-        return self._failure(last, small, ending, replayed, 1 if hangs else REPLAYS, always=always, why=why)
-
-    def _why(self, failed: Record, schedule: Schedule) -> str:
-        """What the outcome depends on."""
-        if schedule.turns:
-            return WHO_GOES_WHEN
-        if failed is self._usual:  # what made the others end otherwise?
-            others = self._endings.seen()[1:]
-            by_hash = all(seen.schedule.hash_seed != self._base.hash_seed for seen in others)
-            return HASH_SEED if others and by_hash else WHO_GOES_WHEN
-        if schedule.hash_seed == self._base.hash_seed or self._fails(self._runs.follow(self._base)) is not None:
-            return ITSELF
-        return HASH_SEED
-
-    def _failure(
-        self,
-        record: Record,
-        schedule: Schedule,
-        ending: Ending,
-        replayed: int,
-        replays: int,
-        *,
-        always: bool,
-        why: str = WHO_GOES_WHEN,
-    ) -> Failure:
-        record.schedule = schedule
-        return Failure(
-            schedule=schedule,
-            outcome=ending.text,
-            expected=self._endings.expected_text,
-            traceback=ending.traceback,
-            verdict=ending.verdict,
-            interleaving=evidence.interleaving(record) if schedule.turns else "",
-            replayed=replayed,
-            replays=replays,
-            latent=_is_latent(record),
-            always=always,
-            exception=ending.packed if ending.kind == "raised" else b"",
-            why=why,
-            kind=ending.kind,
-            printed=record.printed,
-        )
-
-    def _fails(self, record: Record) -> Ending | None:
-        ending, judged = self._endings.see(record, counts=False)
-        return ending if judged == DIFFERENT else None
 
     def _replay(self, schedule: Schedule) -> Exploration:
         """Carry out one schedule, after the usual one that it is compared with."""
@@ -247,11 +213,11 @@ class Search:
         self._take_in(usual)
         record = self._runs.follow(schedule)
         ending, judged = self._endings.see(record)
-        failed = self._fails(record)
+        failed = self._explainer.fails(record)
         strayed = record.strayed or (bool(schedule.turns) and schedule.turns[-1][0] >= len(record.decisions))
         failure = None
         if failed is not None:
-            failure = self._failure(record, schedule, failed, 1, 1, always=not self._endings.varied)
+            failure = self._explainer.failure(record, schedule, failed, 1, 1, always=not self._endings.varied)
         return Exploration(
             value=ending.value() if ending.kind == "returned" else None,
             runs=self._runs.count,
@@ -265,8 +231,13 @@ class Search:
         )
 
 
+def usual_hash_seed(seed: int) -> int:
+    """The hash seed of an exploration's usual schedule."""
+    return _hash_seed(seed, 0)
+
+
 def _usual(seed: int, *, opcodes: bool) -> Schedule:
-    return Schedule(opcodes=opcodes, hash_seed=_hash_seed(seed, 0), seed=seed)
+    return Schedule(opcodes=opcodes, hash_seed=usual_hash_seed(seed), seed=seed)
 
 
 def _hash_seed(seed: int, number: int) -> int:
@@ -275,22 +246,3 @@ def _hash_seed(seed: int, number: int) -> int:
 
 def _turns(record: Record) -> tuple[tuple[int, str], ...]:
     return tuple((d.step, d.chosen) for d in record.decisions if d.chosen != d.usual)
-
-
-def _is_latent(record: Record) -> bool:
-    """Whether a thread lost its turn to another one of its process where it was about to read or store."""
-    chosen = [decision.chosen for decision in record.decisions]
-    for step, label in record.schedule.turns:
-        loser = chosen[step - 1] if 0 < step < len(chosen) else label
-        if loser in chosen[step:] and loser != label and _process(loser) == _process(label):
-            op = record.decisions[chosen.index(loser, step)].op
-            if op.startswith(("reads ", "stores ", "deletes ", "changes ", "looks ")):
-                return True
-    return False
-
-
-def _process(label: str) -> str:
-    words = label.split(".")
-    while words[-1].startswith("t"):
-        words.pop()
-    return ".".join(words)

@@ -20,6 +20,7 @@ from pytest_parallel_lab.model.errors import (
     TimedOut,
 )
 from pytest_parallel_lab.model.exploration import STRAYED, Exploration, Failure, describe, distribution, replay_command
+from pytest_parallel_lab.model.schedule import FREELY
 
 
 def check(found: Exploration, name: str, where: str, numerical: str) -> None:
@@ -70,15 +71,16 @@ def _raise_failure(found: Exploration, failure: Failure, name: str, where: str) 
     __tracebackhide__ = True
     if failure.verdict is not None:
         turns = len(failure.schedule.turns)
-        what = (
-            f"random {failure.schedule.free}"
-            if failure.schedule.free
-            else f"{turns} turn{'s' * (turns != 1)} out of order"
-        )
+        what = {
+            "": f"{turns} turn{'s' * (turns != 1)} out of order",
+            FREELY: "a free run, in which nobody is told when to go",
+        }.get(failure.schedule.free, f"random {failure.schedule.free}")
         verdict = failure.verdict
         if not failure.always:
             drawn = f"\n\n{failure.interleaving.rstrip()}" if failure.interleaving else ""
-            verdict = replace(verdict, after=what, again=replay_command(failure.schedule, where) + drawn)
+            free = failure.schedule.free == FREELY
+            again = "" if free else replay_command(failure.schedule, where) + drawn
+            verdict = replace(verdict, after=what, again=again)
         stuck = (Deadlock if verdict.proved else TimedOut)(verdict)
         stuck.replay = str(failure.schedule)
         raise stuck

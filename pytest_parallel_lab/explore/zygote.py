@@ -103,8 +103,6 @@ class Zygote:
 
 def _prepare(function: Callable[..., Any]) -> None:
     """Do once what every run would do again: look for points in the function's module."""
-    import cloudpickle  # noqa: F401
-
     if "numpy" in sys.modules:
         importlib.import_module("numpy.random")  # numpy itself loads it at first use: too late to seed it
 
@@ -117,10 +115,12 @@ def _raised(error: BaseException) -> tuple[str, str, str, str, bytes]:
     return "raised", type(error).__name__, str(error), text, pack_error(error)
 
 
-def main(fd: int, directory: str) -> None:
-    """Be a zygote on the socket ``fd``."""
+def main(fd: int, directory: str, imports: tuple[str, ...]) -> None:
+    """Be a zygote on the socket ``fd``, that imports some modules while nobody waits for it."""
     die_with_parent(os.getppid())
     sys.modules["__main__"] = ModuleType("__main__")
     output.capture(directory)
     take_turns_here()
+    for name in imports:
+        importlib.import_module(name)
     Zygote(Channel(socket.socket(fileno=fd), private=True)).serve()

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,11 @@ def python_command(module: str, call: str = "main()") -> list[str]:
 class KeeperClient:
     """A running keeper and the session's private directory, which goes with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, imports: Iterable[str] = ()) -> None:
         """Start a keeper.
+
+        Args:
+            imports: modules that most runners will want; they find them imported already.
 
         Raises:
             KeeperLost: it did not come up; the text carries what it printed.
@@ -58,7 +61,7 @@ class KeeperClient:
         theirs: socket.socket
         self._control, theirs = pair()
         self._log = Path(self.directory, "keeper.log")
-        call = f"main({theirs.fileno()}, {os.getpid()}, {self.directory!r})"
+        call = f"main({theirs.fileno()}, {os.getpid()}, {self.directory!r}, {list(imports)!r})"
         with theirs, self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 python_command("pytest_parallel_lab.keeper.serve", call),
@@ -69,6 +72,8 @@ class KeeperClient:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for pytest to act on
             )
+        self.at_close = contextlib.ExitStack()
+        """What is to be closed before the keeper is."""
         self._ready = False
         self.cannot_watch: str | None = None
 
@@ -136,6 +141,7 @@ class KeeperClient:
         """Stop the keeper; all that it started goes with it."""
         if os.getpid() != self._pid:  # a forked child of pytest has no say
             return
+        self.at_close.close()
         self._control.close()
         try:
             self._process.wait(_STOP_LIMIT_S)

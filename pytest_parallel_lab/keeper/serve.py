@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -230,12 +231,12 @@ class Keeper:
                     kill_tree(pid)
 
 
-def main(control_fd: int, pytest_pid: int, directory: str) -> None:
-    """Be the keeper."""
+def main(control_fd: int, pytest_pid: int, directory: str, imports: Sequence[str] = ()) -> None:
+    """Be the keeper, and import some modules for the runners."""
     become_subreaper()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda *_: None)  # pytest's end is our only end; not SIG_IGN, which children inherit
-    for module in _PRELOADED:
+    for module in (*_PRELOADED, *imports):
         importlib.import_module(module)
     control = Channel(socket.socket(fileno=control_fd))
     keeper = Keeper(control, pytest_pid, directory)

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_parallel_lab.model.schedule import Schedule
+from pytest_parallel_lab.model.schedule import FREELY, Schedule
 from pytest_parallel_lab.model.verdict import Verdict
 
 _SHOWN_OUTCOMES = 6
 _CONFIDENCE = 0.95
+FREE_RUNS = "free runs"
 WHO_GOES_WHEN = "who goes when"
 STRAYED = "a turn that it asks for could not be given"
 HASH_SEED = "the hash seed, that is on the order of sets or on hash()"
@@ -130,7 +131,8 @@ class Exploration:
         """How much was tried, and what that says where nothing failed."""
         parts = []
         whole = [part for part in self.searched if part.of is not None]
-        sampled = sum(part.runs for part in self.searched if part.of is None)
+        free = sum(part.runs for part in self.searched if part.what == FREE_RUNS)
+        sampled = sum(part.runs for part in self.searched if part.of is None) - free
         for part in whole:
             if part.of == 0:
                 parts.append("there is only one schedule")
@@ -142,6 +144,8 @@ class Exploration:
             parts[-1] += ": none fails"
         if sampled:
             parts.append(f"0 of {sampled} sampled schedules fail: below {bound_percent(sampled)} with 95 % confidence")
+        if free and (self.outside or not parts):
+            parts.append(f"0 of {free} free runs fail")
         if self.outside:
             parts.append(f"not all of it was under control: {self.outside}")
         if self.saturated:
@@ -192,6 +196,10 @@ def describe(found: Exploration, where: str) -> str:
     if failure.traceback:
         lines += ["", failure.traceback.rstrip()]
     lines += ["", *found.evidence[:_SHOWN_OUTCOMES]] if found.evidence else []
+    if failure.schedule.free == FREELY:
+        free = sum(part.runs for part in found.searched if part.what == FREE_RUNS)
+        told = f"in {free} runs nobody was told when to go; some of these failed, and none of those in turns"
+        return "\n".join([*lines, "", f"{told}: there is no schedule to replay. Explore again, or for longer"])
     if failure.why == ITSELF:
         return "\n".join([*lines, "", "return only what has to be the same in every run, and seed what is random"])
     lines += ["", f"it came again {again}; see it:", f"  {replay_command(failure.schedule, where)}"]

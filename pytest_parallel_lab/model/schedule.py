@@ -12,6 +12,8 @@ _TURN = re.compile(r"(\d+)=(main(?:\.[pt]\d+)*)\Z")
 _MATCH = re.compile(r"(\d+)\.(\d+)=(\d+):(\d+)\Z")
 _KINDS = {"o": "opcodes", "s": "synchronisation", "m": "matches", "d": "delays"}
 
+FREELY = "freely"
+
 Match = tuple[int, int, int, int]
 
 
@@ -26,7 +28,8 @@ class Schedule:
         hash_seed: PYTHONHASHSEED of the run.
         seed: what random generators begin with; of delays, what they are drawn with.
         free: "" where turns are taken; "matches" where workers run freely but for which message a
-            receive from anybody gets, "delays" where they do but for tasks that take longer.
+            receive from anybody gets, "delays" where they do but for tasks that take longer, FREELY
+            where nobody chose anything, and nothing can be carried out again.
         matches: such messages: (rank, number of its receive, source, tag).
     """
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,8 @@ from pytest_parallel_lab.explore.protocol import SYNCHRONISATION, Message, Site
 
 _UNSENT_EVENTS = 500
 _MOST_NOTES = 5000
+_MOMENT_S = 0.002
+_LINGERS = {True: 0.25, False: 0.02}  # how likely, where threads synchronise and elsewhere
 POINT, SKIPPED, WEARY = range(3)
 TIMED_OUT = protocol.TIMED_OUT
 FREE = protocol.FREE
@@ -34,6 +38,8 @@ class Rules:
         passes: how often one place in the code is a point for one thread; later passes are not.
         records: whether accesses and what orders them are told, for evidence.
         seed: what random generators begin with.
+        free: nobody is told when to go; threads wait a moment now and then, drawn with this number, or
+            never where it is 0. None where they take turns.
     """
 
     address: str
@@ -41,6 +47,7 @@ class Rules:
     passes: int = 64
     records: bool = False
     seed: int = 0
+    free: int | None = None
 
 
 class _Process:
@@ -70,7 +77,7 @@ class Actor:
         """
         self.label = label
         self.rules = rules
-        self.free = False
+        self.free = rules.free is not None
         self.within = 0  # operations of the library that this thread is inside of
         self.alone = False
         self._births = 0
@@ -78,6 +85,7 @@ class Actor:
         self._passes: dict[Any, int] = {}
         self._events: list[tuple[str, str, Site | None, str]] = []
         self._told: set[tuple[str, str]] = set()  # with the next message already
+        self._lots = random.Random(f"{rules.free} {label}")
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sock.connect(rules.address)
         process.actors[id(self)] = self
@@ -146,6 +154,7 @@ class Actor:
             What the controller answered: GO, TIMED_OUT or FREE.
         """
         if self.free:
+            self._linger(tier)
             return FREE
         at_once = ready is None or ready()
         if at_once and not sleeps and (self.within or self.alone) and len(self._events) < _UNSENT_EVENTS:
@@ -163,6 +172,12 @@ class Actor:
         if answer == TIMED_OUT:
             process.skipped_s += max(0.0, wait_s)
         return answer
+
+    def _linger(self, tier: int) -> None:
+        """Wait a moment, if nobody says when to go and the lot falls on this place."""
+        if self.rules.free and self._lots.random() < _LINGERS[tier == SYNCHRONISATION]:
+            with native():
+                time.sleep(self._lots.uniform(0, _MOMENT_S))
 
     def retry(self, op: str, key: str, wait_s: float = -1.0) -> bytes:
         """Wait for a turn to try again, after somebody has changed what a try depends on."""
@@ -251,7 +266,9 @@ def _native_depth() -> int:
 def me() -> Actor | None:
     """This thread's actor; None where it takes no turns."""
     actor: Actor | None = getattr(here, "actor", None)
-    return None if actor is None or actor.free or _native_depth() else actor
+    if actor is None or _native_depth() or (actor.free and actor.rules.free is None):
+        return None
+    return actor
 
 
 def enter(label: str, rules: Rules) -> Actor:
