@@ -39,7 +39,6 @@ from cases.random_mean.mpi_gather import mpi_sums
 from cases.random_mean.pool_map import pool_sums
 from cases.random_mean.shared_memory import shared_sums
 from pytest_parallel_lab import Lab, Lease, name_of
-from pytest_parallel_lab.model.implementation import backend_of
 
 WORKERS = 2
 EFFICIENCY = 0.85
@@ -48,19 +47,23 @@ DYNAMIC_OVER_BLOCK = 1.3
 
 @dataclass(frozen=True)
 class Job:
-    """One problem at one size: the best serial version, and the parallel ones; only some have a target."""
+    """One problem at one size: the best serial version, and parallel ones by backend; only some have a target."""
 
     name: str
     size: str
     arguments: tuple[Any, ...]
     serial: Callable[..., Any]
-    parallel: tuple[Callable[..., Any], ...]
-    without_target: tuple[Callable[..., Any], ...] = ()
+    processes: tuple[Callable[..., Any], ...]
+    mpi: tuple[Callable[..., Any], ...]
+    without_target: tuple[Callable[..., Any], ...] = ()  # on processes
 
     @property
-    def arms(self) -> tuple[Callable[..., Any], ...]:
-        """All that is timed."""
-        return self.serial, *self.parallel, *self.without_target
+    def arms(self) -> dict[Callable[..., Any], tuple[str, int]]:
+        """All that is timed, with the backend and the number of workers."""
+        arms = {self.serial: ("serial", 1)}
+        arms.update(dict.fromkeys((*self.processes, *self.without_target), ("processes", WORKERS)))
+        arms.update(dict.fromkeys(self.mpi, ("mpi", WORKERS)))
+        return arms
 
 
 def jobs(quick: bool) -> list[Job]:
@@ -76,36 +79,40 @@ def jobs(quick: bool) -> list[Job]:
     island = reference.agent.parse(reference.agent.ISLAND)
     half = reference.mandelbrot.UPPER_HALF
     return [
-        Job("matmul", f"{n} x {n}", (a, b), reference.matmul.matmul, (shared_memory, mpi_scatter)),
+        Job("matmul", f"{n} x {n}", (a, b), reference.matmul.matmul, (shared_memory,), (mpi_scatter,)),
         Job(
             "mandelbrot",
             f"upper half, {shape[0]} x {shape[1]}, limit {limit}",
             (half, shape, limit),
             reference.mandelbrot.mandelbrot,
-            (pool_imap_unordered, mpi_master_worker),
+            (pool_imap_unordered,),
+            (mpi_master_worker,),
             (pool_map_block,),
         ),
-        Job("pi", f"{intervals:.0e} intervals", (intervals,), reference.pi.integral, (pool_integral, mpi_integral)),
+        Job("pi", f"{intervals:.0e} intervals", (intervals,), reference.pi.integral, (pool_integral,), (mpi_integral,)),
         Job(
             "pi",
             f"{samples:.0e} darts",
             (samples, 1, chunk),
             reference.pi.monte_carlo,
-            (pool_monte_carlo, mpi_monte_carlo),
+            (pool_monte_carlo,),
+            (mpi_monte_carlo,),
         ),
         Job(
             "random_mean",
             f"{numbers:.0e} numbers, drawn and added by the workers",
             (numbers, 1, chunk),
             reference.random_mean.random_mean,
-            (pool_sums, shared_sums, mpi_sums),
+            (pool_sums, shared_sums),
+            (mpi_sums,),
         ),
         Job(
             "agent",
             f"{search.moves} moves of {search.paths} paths of {search.horizon}",
             (island, search, 1),
             reference.agent.agent,
-            (agent_pool_map, mpi_gather),
+            (agent_pool_map,),
+            (mpi_gather,),
         ),
     ]
 
@@ -126,7 +133,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 def time_once(lab: Lab, leases: dict[tuple[str, int], Lease], job: Job, arm: Callable[..., Any]) -> float:
     """Seconds of one run's parallel section."""
-    key = ("serial", 1) if arm is job.serial else (backend_of(arm, None), WORKERS)
+    key = job.arms[arm]
     if key not in leases:
         leases[key] = lab.lease(*key)
     outcome = leases[key].run(arm, *job.arguments, timed=True)
@@ -147,12 +154,12 @@ def report(job: Job, times_s: dict[Callable[..., Any], list[float]]) -> None:
     """Print a problem's times, efficiencies and verdicts."""
     serial = times_s[job.serial]
     print(f"\n{job.name}, {job.size}")
-    for arm in job.arms:
+    for arm, (backend, workers) in job.arms.items():
         low, high = interval(times_s[arm])
-        who = "serial" if arm is job.serial else f"{name_of(arm)}, {WORKERS} workers ({backend_of(arm, None)})"
+        who = backend if arm is job.serial else f"{name_of(arm)}, {workers} workers ({backend})"
         between = f"[{low:.3f}, {high:.3f}]" if math.isfinite(low) else ""
         print(f"  {who:<42} {statistics.median(times_s[arm]):.3f} s {between}")
-    for arm in job.parallel:
+    for arm in (*job.processes, *job.mpi):
         efficiencies = [one / (WORKERS * other) for one, other in zip(serial, times_s[arm])]
         show(f"efficiency of {name_of(arm)}", efficiencies, EFFICIENCY)
     if pool_map_block in times_s:
@@ -181,7 +188,7 @@ def main() -> None:
         for number in range(rounds + 1):
             for place in random.sample(range(len(chosen)), len(chosen)):
                 job = chosen[place]
-                for arm in random.sample(job.arms, len(job.arms)):
+                for arm in random.sample(list(job.arms), len(job.arms)):
                     elapsed_s = time_once(lab, leases, job, arm)
                     if number:  # the first round warms up
                         times_s[place][arm].append(elapsed_s)

@@ -10,7 +10,7 @@ The best paths, the winners, are kept. In the next step, each of them goes on wi
 one at its end; every other path begins like one of the winners, up to a random point, and is random from there.
 
 A path's random numbers belong to the path, not to who computes it: its generator is seeded by the seed, the step and
-the path's index. So the walk is the same whoever realises which paths, and a path can be realised again anywhere.
+the path's number. So the walk is the same whoever realises which paths, and a path can be realised again anywhere.
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ class Walk(NamedTuple):
 
 
 class Path(NamedTuple):
-    """A realised path: its value, its index in its step, and its moves, one byte each."""
+    """A realised path: its value, its number in its step, and its moves, one byte each."""
 
     value: int
-    index: int
+    number: int
     moves: bytes
 
 
@@ -164,12 +164,12 @@ def begin(world: World) -> State:
     return State((world.start,), dict(world.rewards), ())
 
 
-def realise_all(world: World, search: Search, seed: int, state: State, indices: Iterable[int]) -> list[Path]:
+def realise_all(world: World, search: Search, seed: int, state: State, numbers: Iterable[int]) -> list[Path]:
     """Realise and evaluate some of a step's paths."""
-    return [realise(world, search, seed, state, index) for index in indices]
+    return [realise(world, search, seed, state, number) for number in numbers]
 
 
-def realise(world: World, search: Search, seed: int, state: State, index: int) -> Path:
+def realise(world: World, search: Search, seed: int, state: State, number: int) -> Path:
     """Realise and evaluate one path.
 
     Args:
@@ -177,16 +177,16 @@ def realise(world: World, search: Search, seed: int, state: State, index: int) -
         search: how to search.
         seed: of the whole walk.
         state: where the path begins.
-        index: of the path in this step.
+        number: of the path in this step, from 0.
     """
     step = len(state.cells) - 1
-    random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(step, index)))
+    random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(step, number)))
     moves = random.integers(4, size=search.horizon, dtype=np.uint8).tobytes()
     if state.winners:
-        parent = state.winners[index % len(state.winners)][1:]
-        kept = len(parent) if index < len(state.winners) else int(random.integers(len(parent) + 1))
+        parent = state.winners[number % len(state.winners)][1:]
+        kept = len(parent) if number < len(state.winners) else int(random.integers(len(parent) + 1))
         moves = parent[:kept] + moves[kept:]
-    return Path(evaluate(world, state, moves), index, moves)
+    return Path(evaluate(world, state, moves), number, moves)
 
 
 def evaluate(world: World, state: State, moves: bytes) -> int:
@@ -207,11 +207,11 @@ def evaluate(world: World, state: State, moves: bytes) -> int:
 
 
 def best(paths: Iterable[Path], search: Search) -> list[Path]:
-    """The winners among paths, best first; of equal values the lower index is the better.
+    """The winners among paths, best first; of equal values the lower number is the better.
 
     The best of all paths are the best of the best of any parts, so each worker may choose among its own first.
     """
-    return sorted(paths, key=lambda path: (-path.value, path.index))[: search.winners]
+    return sorted(paths, key=lambda path: (-path.value, path.number))[: search.winners]
 
 
 def follow(world: World, state: State, winners: Sequence[Path]) -> State:

@@ -71,8 +71,8 @@ def axes(region: Region, shape: tuple[int, int]) -> tuple[Reals, Reals]:
     """Coordinates of the pixels' centres: real parts, shape (columns,), and imaginary parts, shape (rows,)."""
     left, right, bottom, top = region
     rows, columns = shape
-    real = left + (np.arange(columns) + 0.5) * ((right - left) / max(columns, 1))
-    imag = bottom + (np.arange(rows) + 0.5) * ((top - bottom) / max(rows, 1))
+    real = left + (np.arange(columns, dtype=np.float64) + 0.5) * ((right - left) / max(columns, 1))
+    imag = bottom + (np.arange(rows, dtype=np.float64) + 0.5) * ((top - bottom) / max(rows, 1))
     return real, imag
 
 
@@ -127,7 +127,7 @@ def count_points(real: Reals, imag: Reals, limit: int) -> Counts:
         The counts, shape (points,).
     """
     counts = np.full(len(real), limit, np.int32)
-    place = np.arange(len(real))  # of the points that have not left
+    place: npt.NDArray[np.int_] = np.arange(len(real))  # of the points that have not left
     x, y, xx, yy = np.zeros((4, len(real)))
     for n in range(1, limit):
         np.multiply(x, y, out=y)
@@ -141,7 +141,8 @@ def count_points(real: Reals, imag: Reals, limit: int) -> Counts:
         if left.any():
             counts[place[left]] = n
             stays = ~left
-            place, real, imag, x, y, xx, yy = (array[stays] for array in (place, real, imag, x, y, xx, yy))
+            place = place[stays]
+            real, imag, x, y, xx, yy = (array[stays] for array in (real, imag, x, y, xx, yy))
             if not len(place):
                 break
     return counts

@@ -114,18 +114,18 @@ def test_a_path_is_worth_what_it_takes_times_the_moves_left() -> None:
 def test_winners_are_kept_and_the_next_move_is_theirs() -> None:
     search = Search(2, 50, 6, 3)
     state = begin(SMALL)
-    winners = best([realise(SMALL, search, 5, state, index) for index in range(50)], search)
+    winners = best([realise(SMALL, search, 5, state, number) for number in range(50)], search)
     after = follow(SMALL, state, winners)
     assert [path.value for path in winners] == sorted((path.value for path in winners), reverse=True)
     assert after.winners == tuple(path.moves for path in winners)
-    again = [realise(SMALL, search, 5, after, index) for index in range(3)]
+    again = [realise(SMALL, search, 5, after, number) for number in range(3)]
     assert [path.moves[:-1] for path in again] == [path.moves[1:] for path in winners]
     assert finish(SMALL, after).places[0] == (0, 0)
 
 
-def test_of_equal_paths_the_lower_index_wins() -> None:
+def test_of_equal_paths_the_lower_number_wins() -> None:
     paths = [Path(1, 2, b""), Path(5, 9, b""), Path(5, 4, b""), Path(1, 0, b"")]
-    assert [path.index for path in best(paths, Search(1, 4, 1, 3))] == [4, 9, 0]
+    assert [path.number for path in best(paths, Search(1, 4, 1, 3))] == [4, 9, 0]
 
 
 def test_paths_have_streams_of_their_own() -> None:
@@ -133,9 +133,10 @@ def test_paths_have_streams_of_their_own() -> None:
     search = Search(1, 4, 30, 1)
     spawned = np.random.SeedSequence(11).spawn(1)[0].spawn(4)
     expected = [np.random.default_rng(one).integers(4, size=30, dtype=np.uint8).tobytes() for one in spawned]
-    assert [realise(SMALL, search, 11, begin(SMALL), index).moves for index in range(4)] == expected
+    assert [realise(SMALL, search, 11, begin(SMALL), number).moves for number in range(4)] == expected
 
 
+@pytest.mark.benchmark(max_time=0.3)
 @pytest.mark.parametrize("search", [Search(5, 400, 40, 10)], ids=name_of_search)
 @pytest.mark.parallel_subjects([serial, *PARALLEL])
 def test_speed(parallel_subject: Any, search: Search, parallel_run: Any, parallel_workers: int, benchmark: Any) -> None:

@@ -7,7 +7,7 @@ With ``use_pkl5`` the rows are sent from where they are, beside their pickles an
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ def mpi_futures(
     check(region, shape, limit, chunk)
     real, imag = axes(region, shape)
     counts: Counts | None = None
+    executor: Any  # an MPIPoolExecutor, not what its stub says
     with MPICommExecutor(comm, root=0, use_pkl5=True) as executor:
         if executor is not None:  # None on all ranks but the root: they serve until the block ends
             tasks = [imag[first : first + chunk] for first in range(0, len(imag), chunk)]
