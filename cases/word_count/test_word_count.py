@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import reference.word_count
+from cases.word_count import observe
 from cases.word_count.ipyparallel_balanced import ipyparallel_balanced
 from cases.word_count.mpi_reduce import mpi_reduce
 from cases.word_count.pool_combine import pool_combine
@@ -107,6 +108,21 @@ def test_a_naive_cut_is_caught(chunk_size: int, write: Any, parallel_run: Any, p
             workers=parallel_workers,
             reference=reference.word_count.word_count,
         )
+
+
+def test_a_combiner_sends_less(tmp_path: Path) -> None:
+    paths = observe.write_documents(tmp_path, 4000, vocabulary=50)
+    sent = observe.travelled(paths)
+    assert sent["pool_combine"] < sent["pool_pairs"] / 5
+    wrong, unwritten = observe.wrong_by_naive_cut(paths, reference.word_count.word_count(paths, 1), 100)
+    assert wrong > unwritten > 0
+
+
+def test_nothing_to_observe_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="7 words make no 8 documents"):
+        observe.write_documents(tmp_path, 7)
+    with pytest.raises(ValueError, match="rounds is 0"):
+        observe.times([], Counter(), 0)
 
 
 @pytest.mark.parametrize("implementation", [serial, *PARALLEL], ids=name_of)
