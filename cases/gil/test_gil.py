@@ -19,6 +19,8 @@ RANGES = [(0, 0), (0, 3), (2, 103), (9, 4), (7900, 8000)]
 
 # The number of primes below each power of ten: sequence A006880 of the On-Line Encyclopedia of Integer Sequences.
 PRIMES_BELOW = {1: 0, 10: 4, 100: 25, 1000: 168, 10_000: 1229}
+# And below powers of two: A007053.
+PRIMES_BELOW |= {2**14: 1900, 2**16: 6542}
 
 
 @pytest.mark.parametrize("count", [count_primes, count_primes_with_numpy])
@@ -52,13 +54,13 @@ def test_a_start_below_zero_is_refused(parallel_subject: Any, parallel_run: Any,
 @pytest.mark.parallel_workers(1, 2)
 @pytest.mark.parallel_subjects([serial_python, thread_python, process_python])
 def test_speed_of_python(parallel_subject: Any, parallel_run: Any, parallel_workers: int, benchmark: Any) -> None:
-    found = benchmark(parallel_run, parallel_subject, 0, 20_000, workers=parallel_workers)
-    assert found == 2262
+    found = benchmark(parallel_run, parallel_subject, 0, 2**14, workers=parallel_workers)
+    assert found == PRIMES_BELOW[2**14]
 
 
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
 @pytest.mark.parallel_workers(1, 2)
 @pytest.mark.parallel_subjects([serial_numpy, thread_numpy])
 def test_speed_of_numpy(parallel_subject: Any, parallel_run: Any, parallel_workers: int, benchmark: Any) -> None:
-    found = benchmark(parallel_run, parallel_subject, 0, 200_000, workers=parallel_workers)
-    assert found == 17_984
+    found = benchmark(parallel_run, parallel_subject, 0, 2**16, workers=parallel_workers)
+    assert found == PRIMES_BELOW[2**16]
