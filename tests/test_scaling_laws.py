@@ -49,16 +49,19 @@ def test_laws_have_their_limits() -> None:
 
 
 @pytest.mark.parametrize("skew", [False, True])
-@pytest.mark.parametrize("serial", [0.0, 0.05, 0.2, 0.5])
+@pytest.mark.parametrize("serial", [0.0, 0.05, 0.2, 0.5, 1.0])
 def test_amdahl_s_interval_covers_in_19_of_20(serial: float, skew: bool) -> None:
-    hits, widths = 0, []
+    hits, further, widths = 0, 0, []
     for seed in range(SEEDS):
         rng = np.random.default_rng(seed)
-        found = laws.fit_amdahl(noisy(rng, lambda p: 3 / laws.amdahl(p, serial), 7, skew))["serial_fraction"]
+        fit = laws.fit_amdahl(noisy(rng, lambda p: 3 / laws.amdahl(p, serial), 7, skew))
+        found, beyond = fit["serial_fraction"], fit.speed_up(100)
         assert 0 <= found.low <= found.value <= found.high <= 1
         hits += found.low <= serial <= found.high
+        further += beyond.low <= laws.amdahl(100, serial) * (1 + 1e-9) and laws.amdahl(100, serial) <= beyond.high
         widths.append(found.high - found.low)
     assert hits >= 0.95 * SEEDS
+    assert further >= 0.95 * SEEDS
     assert np.median(widths) < 0.07  # and it says something
 
 
@@ -107,6 +110,12 @@ def test_what_is_faster_than_ideal_has_a_serial_fraction_of_0_that_is_not_certai
     found = laws.fit_amdahl({p: [1 / p**1.1 * noise for noise in (0.98, 1, 1.02)] for p in COUNTS})
     assert (found["serial_fraction"].value, found["serial_fraction"].low) == (0, 0)
     assert found["serial_fraction"].high > 0
+
+
+def test_what_gets_slower_with_workers_has_a_serial_fraction_of_1_that_is_not_certain() -> None:
+    found = laws.fit_amdahl({p: [p**0.1 * noise for noise in (0.98, 1, 1.02)] for p in COUNTS})["serial_fraction"]
+    assert (found.value, found.high) == (1, 1)
+    assert found.low < 1
 
 
 def test_a_law_that_does_not_hold_says_so_and_has_wide_intervals() -> None:

@@ -166,8 +166,8 @@ def fit_amdahl(times_s: Mapping[int, Sequence[float]], confidence: float = 0.95)
     Source: Amdahl (1967), linear in ``t1 s`` and ``t1 (1 - s)``; least squares as in ``fit_linear``.
     """
     linear = _fit("amdahl", _observe(times_s, "amdahl"), confidence)
-    serial = linear.ratio((1, 0), (1, 1)).within(0, 1)
-    return _told("amdahl", {"serial_fraction": serial, "t1_s": linear.combination((1, 1))}, times_s, linear)
+    parameters = {"serial_fraction": _serial_fraction(linear), "t1_s": linear.combination((1, 1))}
+    return _told("amdahl", parameters, times_s, linear)
 
 
 def fit_gustafson(
@@ -194,7 +194,7 @@ def fit_gustafson(
     above = _observe({p: serial_s[p] for p in times_s}, "gustafson, serial")
     observed = {p: quotient(above[p], below) for p, below in _observe(times_s, "gustafson").items()}
     linear = _fit("gustafson", observed, confidence)
-    return _told("gustafson", {"serial_fraction": linear.ratio((1, 0), (1, 1)).within(0, 1)}, times_s, linear)
+    return _told("gustafson", {"serial_fraction": _serial_fraction(linear)}, times_s, linear)
 
 
 def fit_usl(times_s: Mapping[int, Sequence[float]], confidence: float = 0.95) -> Fit:
@@ -260,6 +260,13 @@ def _fit(law: str, observed: Mapping[int, Observed], confidence: float) -> Linea
             f"({_list(observed) or 'none'}); measure at least {needed}, or the fit could not be wrong"
         )
     return fit_linear([_row(law, workers) for workers in observed], list(observed.values()), confidence)
+
+
+def _serial_fraction(linear: LinearFit) -> Estimate:
+    """The first of two coefficients as a part of their sum, as uncertain near 1 as near 0."""
+    serial, parallel = linear.ratio((1, 0), (1, 1)), linear.ratio((0, 1), (1, 1))
+    low, high = min(serial.low, 1 - parallel.high), max(serial.high, 1 - parallel.low)
+    return Estimate(serial.value, low, high, serial.confidence).within(0, 1)
 
 
 def _told(law: str, parameters: dict[str, Estimate], times_s: Mapping[int, object], linear: LinearFit) -> Fit:
