@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -18,6 +18,7 @@ from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, pa
 from pytest_parallel_lab.fixtures.supervised import supervised
 from pytest_parallel_lab.fixtures.write_sets import write_sets
 from pytest_parallel_lab.model.cores import usable_cores
+from pytest_parallel_lab.report import attachments
 
 __all__ = [
     "_parallel_leases",
@@ -120,6 +121,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         leases = leases_of(item)
         if leases is not None:
             leases.call_ended(failed=failed)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send along what the test has for the reports."""
+    report = yield
+    attachments.send_along(item, report)
+    return report
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
