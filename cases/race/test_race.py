@@ -54,6 +54,14 @@ def test_the_race_is_found(program: Program, explore: Any) -> None:
     assert failure.replayed == failure.replays > 0  # the schedule that is told brings it about every time
 
 
+@pytest.mark.threads
+@pytest.mark.explore(seconds=30, hash_seeds=False)
+def test_a_race_within_a_statement_is_called_latent(explore: Any) -> None:
+    with pytest.raises(Race, match="latent on this build") as caught:
+        explore(thread_account.thread_account_without_lock, 1, reference=reference.race.balance)
+    assert caught.value.exploration.value == reference.race.balance(1)  # the usual schedule is right
+
+
 @pytest.mark.explore(runs=12, seconds=30, hash_seeds=False)
 @repaired_programs
 def test_the_repaired_program_passes(program: Program, explore: Any) -> None:

@@ -39,7 +39,7 @@ def process_pills(pool: Pool, tasks: Sequence[Task], program: Path, *, workers: 
     done: Ends = Queue()
     processes = [Process(target=work, args=(todo, done, program)) for _ in range(workers)]
     for process in processes:
-        process.start()  # before the first put, which starts a thread: it is no good to fork beside one
+        process.start()  # before the first put, which starts a thread that a fork would not copy
     for numbered in enumerate(tasks):
         todo.put(numbered)
     for _ in processes:
