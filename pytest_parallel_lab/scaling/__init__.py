@@ -1,0 +1,1 @@
+"""Measuring how times change with the number of workers."""
