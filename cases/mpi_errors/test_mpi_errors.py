@@ -13,7 +13,7 @@ from cases.mpi_errors.invalid_root import root_counted_from_one, root_counted_fr
 from cases.mpi_errors.native_error import NativeError, outcome_of
 from cases.mpi_errors.truncation import guessed_length, probed_length
 from cases.mpi_errors.wrong_rank import line_off_its_end, ring
-from pytest_parallel_lab import name_of
+from pytest_parallel_lab import ScriptFailed, name_of
 from reference.mpi_errors import left_neighbours, sums_by_parity
 
 if TYPE_CHECKING:
@@ -102,3 +102,5 @@ def test_with_errors_are_fatal_all_ranks_end(mpiexec: Any) -> None:
     result = mpiexec.script("send_to_nobody.py", "ERRORS_ARE_FATAL", ranks=2, check=False)
     assert result.stdout == ["before\n", ""]  # nothing after it, on any rank
     assert all(code != 0 for code in result.returncode)
+    with pytest.raises(ScriptFailed, match=r"send_to_nobody\.py failed"):
+        result.check()
