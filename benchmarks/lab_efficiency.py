@@ -70,7 +70,7 @@ def jobs(quick: bool) -> list[Job]:
     """Every problem, at a size that takes seconds serially; or at one that takes milliseconds."""
     n = 256 if quick else 4096
     a, b = np.random.default_rng(1).standard_normal((2, n, n))
-    shape, limit = ((60, 80), 100) if quick else ((1200, 1600), 1000)
+    shape, limit = ((60, 80), 100) if quick else ((1024, 2048), 1000)
     intervals = 10**6 if quick else 8 * 10**8
     samples = 10**6 if quick else 2 * 10**8
     numbers = 10**6 if quick else 6 * 10**8

@@ -18,8 +18,8 @@ import numpy.typing as npt
 Reals = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int32]
 
-TILE = 1 << 13  # pixels computed together: many enough for NumPy's calls, few enough for a core's cache
-CHUNK = 8  # rows in one task, where tasks are handed out dynamically
+TILE = 1 << 14  # pixels computed together: many enough for NumPy's calls, few enough for a core's cache
+CHUNK = 16  # rows in one task, where tasks are handed out dynamically
 
 
 class Region(NamedTuple):

@@ -1,12 +1,13 @@
 """From the time per pixel to the imbalance per worker, measured.
 
-    python -m cases.mandelbrot.imbalance [--plot=DIR] [--rows=480] [--columns=640] [--limit=500] [--workers=2,3]
+    python -m cases.mandelbrot.imbalance [--plot=DIR] [--rows=512] [--columns=1024] [--limit=500] [--workers=2,3]
 
-First the time of every pixel by itself, then of every chunk of 8 rows, then the busy time of the workers in each
-decomposition.
-Busy is the processor time that a worker used for its rows: waiting for a core that somebody else has does not count.
-Imbalance is the longest busy time over the mean. Elapsed is the time from the start to the last worker's end, and what
-others do on the machine is in it; of three runs the one that took the least is shown.
+First the time of every pixel by itself, then of every chunk of 16 rows, then what becomes of it in each decomposition.
+A worker is busy while it has a task; imbalance is the longest busy time over the mean. Beside it stands the imbalance
+of the work, counted in iterations, which depends on no machine. In a dynamic decomposition there is none before the
+run: who gets which rows depends on who is how fast. Elapsed is the time from the start to the last worker's end. Of
+five runs the one that took the least is shown: others on the machine only ever make a run longer. A star says that
+there are more workers than cores, which then take turns.
 """
 
 from __future__ import annotations
@@ -46,13 +47,15 @@ def imbalance(busy: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Measured:
-    """One decomposition's run: the workers' busy times, longest first, and the time it took."""
+    """One decomposition's run: each worker's share of the work, the busy times, longest first, and the time it took."""
 
     region: str
     decomposition: str
     workers: int
+    shares: list[float] | None
     busy_s: list[float]
     elapsed_s: float
+    oversubscribed: bool
 
 
 def pixel_times(region: Region, shape: tuple[int, int], limit: int) -> npt.NDArray[np.float64]:
@@ -81,15 +84,18 @@ def _timed_us(function: Any, *args: Any) -> float:
 def measure(shape: tuple[int, int], limit: int, counts_of_workers: Sequence[int]) -> list[Measured]:
     """Run every decomposition of every region on every number of workers."""
     found = []
+    works = [mandelbrot(region, shape, limit).sum(axis=1) for region in REGIONS.values()]
     with Lab() as lab:
         for workers in counts_of_workers:
             lease = lab.lease("processes", workers)
             lease.run(busy_times, UPPER_HALF, (workers, 1), 2, "block").result()  # the first run imports
-            for name, region in REGIONS.items():
+            for (name, region), work in zip(REGIONS.items(), works):
                 for decomposition in DECOMPOSITIONS:
-                    runs = [lease.run(busy_times, region, shape, limit, decomposition, timed=True) for _ in range(3)]
-                    least = min(runs, key=lambda outcome: outcome.elapsed_s)  # the least disturbed by others
-                    found.append(Measured(name, decomposition, workers, least.result(), least.elapsed_s))
+                    runs = [lease.run(busy_times, region, shape, limit, decomposition, timed=True) for _ in range(5)]
+                    least = min(runs, key=lambda outcome: outcome.elapsed_s)
+                    shares = None if decomposition == "dynamic" else shares_of(work, decomposition, workers)
+                    times = least.result(), least.elapsed_s
+                    found.append(Measured(name, decomposition, workers, shares, *times, lease.oversubscribed))
             lease.end()
     return found
 
@@ -105,15 +111,14 @@ def describe_times(what: str, unit: str, times: npt.NDArray[np.float64]) -> str:
 
 def describe_runs(runs: Sequence[Measured]) -> list[str]:
     """The table of busy times."""
-    lines = [
-        f"{'region':<12}{'workers':>7}  {'decomposition':<15}{'busy times, ms':<32}{'imbalance':>9}{'elapsed':>12}"
-    ]
+    line = "{:<12}{:<9}{:<15}{:>17}   {:<18}{:>9}{:>12}"
+    lines = [line.format("region", "workers", "decomposition", "imbalance of work", "busy, ms", "imbalance", "elapsed")]
     for run in runs:
+        work = f"{imbalance(run.shares):.2f}" if run.shares else "-"
         busy = " ".join(f"{one * 1e3:.0f}" for one in run.busy_s)
-        lines.append(
-            f"{run.region:<12}{run.workers:>7}  {run.decomposition:<15}{busy:<32}{imbalance(run.busy_s):>9.2f}"
-            f"{run.elapsed_s * 1e3:>9.0f} ms"
-        )
+        workers = f"{run.workers}{'*' if run.oversubscribed else ''}"
+        measured = f"{imbalance(run.busy_s):.2f}", f"{run.elapsed_s * 1e3:.0f} ms"
+        lines.append(line.format(run.region, workers, run.decomposition, work, busy, *measured))
     return lines
 
 
@@ -154,8 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, and plot where asked to."""
     parser = argparse.ArgumentParser(prog="python -m cases.mandelbrot.imbalance", description=(__doc__ or "")[:66])
     parser.add_argument("--plot", metavar="DIR", type=Path, help="draw into DIR/mandelbrot_imbalance.png")
-    parser.add_argument("--rows", type=int, default=480)
-    parser.add_argument("--columns", type=int, default=640)
+    parser.add_argument("--rows", type=int, default=512)
+    parser.add_argument("--columns", type=int, default=1024)
     parser.add_argument("--limit", type=int, default=500, help="of iterations")
     parser.add_argument("--workers", default="2,3", help="counts of workers")
     given = parser.parse_args(arguments)

@@ -147,7 +147,7 @@ def test_imbalance_is_the_most_over_the_mean() -> None:
 def test_the_measurement_prints_its_table(capsys: pytest.CaptureFixture[str]) -> None:
     imbalance.main(["--rows=12", "--columns=10", "--limit=20", "--workers=2"])
     printed = capsys.readouterr().out
-    for word in ("a pixel", "8 rows", "block", "cyclic", "dynamic", "imbalance"):
+    for word in ("a pixel", "16 rows", "block", "cyclic", "dynamic", "imbalance"):
         assert word in printed
 
 
