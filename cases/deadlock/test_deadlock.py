@@ -170,7 +170,7 @@ def test_a_hang_that_needs_bad_luck_is_found(program: Program, explore: Any) -> 
     assert caught.value.replay
 
 
-@pytest.mark.explore(runs=12, seconds=30, hash_seeds=False)
+@pytest.mark.explore(runs=8, seconds=30, hash_seeds=False)
 @pytest.mark.parametrize(
     "program",
     [
@@ -196,6 +196,16 @@ def test_a_small_item_taken_first_is_not_suspected(supervised: Any) -> None:
 
 # A pool's worker that dies
 
+with_each_pool = pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(pool_map, marks=pytest.mark.processes),
+        pytest.param(executor_map, marks=pytest.mark.executor),
+        pytest.param(executor_retry, marks=pytest.mark.executor),
+    ],
+    ids=name_of,
+)
+
 
 @pytest.mark.processes
 def test_a_pool_waits_for_the_task_of_a_dead_worker(supervised: Any) -> None:
@@ -217,13 +227,13 @@ def test_what_a_broken_executor_lost_is_done_again(supervised: Any) -> None:
     assert supervised(executor_retry, 6, 2) == reference.deadlock.squares_but_one(6, fatal=2)
 
 
-@pytest.mark.parametrize("program", [pool_map, executor_map, executor_retry], ids=name_of)
+@with_each_pool
 def test_workers_that_live_give_all_squares(program: Program, supervised: Any) -> None:
     assert supervised(program, 6, -1) == reference.deadlock.squares(6)
     assert supervised(program, 0, -1) == []
 
 
-@pytest.mark.parametrize("program", [pool_map, executor_map, executor_retry], ids=name_of)
+@with_each_pool
 def test_a_negative_count_is_refused_by_pools(program: Program) -> None:
     with pytest.raises(ValueError, match="count is -1: the number of items must be 0 or more"):
         program(-1, 2)

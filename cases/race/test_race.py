@@ -52,17 +52,11 @@ def test_the_race_is_found(program: Program, explore: Any) -> None:
     assert failure is not None
     assert failure.why == "who goes when"
     assert failure.replayed == failure.replays > 0  # the schedule that is told brings it about every time
+    if program is thread_account.thread_account_without_lock:  # the interpreter does not change threads within +=
+        assert "latent on this build" in str(caught.value)
 
 
-@pytest.mark.threads
-@pytest.mark.explore(seconds=30, hash_seeds=False)
-def test_a_race_within_a_statement_is_called_latent(explore: Any) -> None:
-    with pytest.raises(Race, match="latent on this build") as caught:
-        explore(thread_account.thread_account_without_lock, 1, reference=reference.race.balance)
-    assert caught.value.exploration.value == reference.race.balance(1)  # the usual schedule is right
-
-
-@pytest.mark.explore(runs=12, seconds=30, hash_seeds=False)
+@pytest.mark.explore(runs=8, seconds=30, hash_seeds=False)
 @repaired_programs
 def test_the_repaired_program_passes(program: Program, explore: Any) -> None:
     explored = explore(program, 1, reference=reference_of(program))

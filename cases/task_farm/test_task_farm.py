@@ -15,9 +15,10 @@ from cases.task_farm.compiling import COMPILERS, compile_mmul, find_compiler
 from cases.task_farm.mpi_master_worker import mpi_master_worker
 from cases.task_farm.pool_imap import pool_imap
 from cases.task_farm.process_pills import process_pills
+from cases.task_farm.process_pills_lost import process_pills_lost
 from cases.task_farm.serial_loop import serial_loop
 from cases.task_farm.thread_map import thread_map
-from pytest_parallel_lab import name_of
+from pytest_parallel_lab import Deadlock, name_of
 from reference.matmul import matmul_by_definition
 from reference.task_farm import (
     CANNOT_RUN,
@@ -196,6 +197,18 @@ def test_failures_are_named(mmul: Path, tmp_path: Path) -> None:
 def test_every_worker_gets_its_pill(implementation: Any, supervised: Any, mmul: Path, tmp_path: Path) -> None:
     ends = supervised(implementation, make_tasks(tmp_path, SIZES), mmul, workers=3)
     assert ends == [Ended(0, "")] * len(SIZES)
+
+
+@pytest.mark.parametrize("implementation", [process_pills_lost], ids=name_of)
+def test_a_worker_that_raises_is_waited_for_for_ever(
+    implementation: Any, supervised: Any, mmul: Path, tmp_path: Path
+) -> None:
+    tasks, _ = make_some_bad(tmp_path)
+    with pytest.raises(Deadlock) as caught:
+        supervised(implementation, tasks, mmul, workers=2)
+    assert "exited with code 1" in caught.value.verdict.full()
+    good = make_tasks(tmp_path, SIZES)
+    assert supervised(implementation, good, mmul, workers=2) == [Ended(0, "")] * len(good)
 
 
 @pytest.mark.parallel_mpi_strict("sends")
