@@ -101,6 +101,8 @@ class Lab:
         workers: int,
         start_method: str | None = None,
         mpi_strict: tuple[str, ...] | None = None,
+        *,
+        spans: bool = False,
     ) -> Lease:
         """Take workers for one test: warm ones where there are any, else new ones.
 
@@ -109,7 +111,7 @@ class Lab:
             BadSetting: a worker count that the backend cannot have.
             StartFailed: the workers did not come up.
         """
-        key = self._key(backend, workers, self._settings(start_method, mpi_strict))
+        key = self._key(backend, workers, replace(self._settings(start_method, mpi_strict), spans=spans))
         group = self._idle.pop(key, None)
         if group is not None and not group.healthy():
             self._stop(group)

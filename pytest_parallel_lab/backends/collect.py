@@ -94,7 +94,7 @@ def read_returned(message: Message) -> Fate:
     """Read a ``returned`` message; a result that this process cannot rebuild counts as a raise."""
     assert message.parcel is not None
     try:
-        return Returned(message.parcel.load(), message.body["elapsed_s"])
+        return Returned(message.parcel.load(), message.body["elapsed_s"], message.body.get("section"))
     except Exception as error:
         text = f"the result cannot be rebuilt here: {type(error).__name__}: {error}. Return plain data, such as arrays"
         return Raised("CannotSend", text, CannotSend(text))

@@ -6,6 +6,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor, wait
 
 from pytest_parallel_lab.backends.processes import ProcessesBackend, ProcessHost, context_for, start_worker
+from pytest_parallel_lab.backends.task_spans import note_executor_tasks
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.model.settings import Settings
 
@@ -18,6 +19,9 @@ class ExecutorHost(ProcessHost):
     def open(self, workers: int, settings: Settings, directory: str) -> ProcessPoolExecutor:
         """Start the executor and wait until all its workers are up."""
         self.prepare()
+        if settings.spans:
+            self._notes_in = directory
+            note_executor_tasks(directory)
         context = context_for(settings)
         started = context.Barrier(workers)
         self._pool = ProcessPoolExecutor(workers, context, start_worker, (started, directory, os.getpid()))
@@ -28,6 +32,10 @@ class ExecutorHost(ProcessHost):
             raise TimeoutError(f"only {len(up.done)} of {workers} workers answered in {settings.start_limit_s:g} s")
         self.remember_processes()
         return self._pool
+
+    def outstanding(self) -> int:
+        """How many futures are not done yet."""
+        return len(self._pool._pending_work_items)
 
     def close(self) -> None:
         """Stop the workers."""

@@ -14,8 +14,11 @@ import logging
 import os
 import signal
 import sys
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ from pytest_parallel_lab.keeper.output import capture_engine
 from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.outcome import Worker
 from pytest_parallel_lab.model.settings import Settings
+from pytest_parallel_lab.model.timeline import COMPUTE, Section, Span
 
 
 class IpyparallelHost(Host):
@@ -44,6 +48,7 @@ class IpyparallelHost(Host):
         self._engines: dict[int, psutil.Process] = {}  # pid -> process
         self._engine_ids: dict[int, int] = {}  # engine id -> pid
         self._stopped: list[psutil.Process] = []
+        self._done: _Kept | None = None
         self._cwd = os.getcwd()
 
     def open(self, workers: int, settings: Settings, directory: str) -> Any:
@@ -91,6 +96,8 @@ class IpyparallelHost(Host):
         self._engine_ids = dict(zip(view.targets, view.apply_sync(os.getpid)))
         ours = {p.pid: p for p in psutil.Process().children(recursive=True)}
         self._engines = {pid: ours[pid] for pid in self._engine_ids.values() if pid in ours}
+        if settings.spans:
+            self._client.metadata = self._done = _Kept(ipp.client.client.Metadata)
         return view
 
     def bind(
@@ -136,6 +143,22 @@ class IpyparallelHost(Host):
             status = next((getattr(one.process, "_exitcode", None) for one in launchers if one.pid == pid), None)
             return status if isinstance(status, int) else None
 
+    def section(self, start_s: float, end_s: float) -> Section | None:
+        """When the engines had tasks, as they themselves have told the client."""
+        if self._done is None:
+            return None
+        clock_s = time.time() - time.perf_counter()  # theirs is the time of day
+        places = {engine: place for place, engine in enumerate(self._engine_ids)}
+        spans = []
+        for task in self._done.take():
+            if task["completed"] is None or task["engine_id"] not in places:
+                continue
+            began_s, done_s = (_moment_s(task[m]) - clock_s for m in ("started", "completed"))
+            if done_s > start_s:
+                spans.append(Span(places[task["engine_id"]], began_s, done_s, COMPUTE))
+        outstanding = len(self._client.outstanding)
+        return Section(len(places), start_s, end_s, tuple(spans), outstanding=outstanding)
+
     def clean(self) -> str | None:
         """Clear the engines' namespaces, forget results, and put the cluster to sleep."""
         if self._client.outstanding and not self._client.wait(timeout=0.1):
@@ -166,6 +189,31 @@ class IpyparallelHost(Host):
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGCONT)
         self._stopped = []
+
+
+class _Kept(defaultdict[str, Any]):
+    """What a client knows of its tasks; it drops that once it has handed out a result."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        super().__init__(make)
+        self._dropped: list[Any] = []
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Drop a task, but keep it in mind."""
+        task = super().pop(key, *default)
+        self._dropped.append(task)
+        return task
+
+    def take(self) -> list[Mapping[str, Any]]:
+        """All tasks so far; those dropped by now are forgotten. The client puts a date of its own between them."""
+        tasks, self._dropped = [*self._dropped, *self.values()], []
+        return [task for task in tasks if isinstance(task, Mapping)]
+
+
+def _moment_s(told: str | datetime) -> float:
+    """The time of day of a moment that an engine has told, which comes as text now and then."""
+    moment = datetime.fromisoformat(told.replace("Z", "+00:00")) if isinstance(told, str) else told
+    return moment.timestamp()
 
 
 @contextlib.contextmanager

@@ -16,10 +16,12 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from pytest_parallel_lab.backends.base import RunnerBackend
+from pytest_parallel_lab.backends.task_spans import note_pool_tasks, spans_of
 from pytest_parallel_lab.keeper import blas, output
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.keeper.tree import die_with_parent
 from pytest_parallel_lab.model.settings import Settings
+from pytest_parallel_lab.model.timeline import Section
 
 
 def context_for(settings: Settings) -> BaseContext:
@@ -45,6 +47,7 @@ class ProcessHost(Host):
 
     def __init__(self) -> None:
         self._processes: list[BaseProcess] = []
+        self._notes_in: str | None = None
 
     def prepare(self) -> None:
         """Start the resource tracker, so that the workers share it.
@@ -66,6 +69,18 @@ class ProcessHost(Host):
         """A worker's exit code, or minus the signal."""
         return next((p.exitcode for p in self._processes if p.pid == pid), None)
 
+    def outstanding(self) -> int:
+        """How many results of tasks have not come yet."""
+        return 0
+
+    def section(self, start_s: float, end_s: float) -> Section | None:
+        """When the workers had tasks."""
+        if self._notes_in is None:
+            return None
+        outstanding = self.outstanding()
+        spans = spans_of(self._notes_in, self.pids())
+        return Section(len(self._processes), start_s, end_s, tuple(spans), outstanding=outstanding)
+
 
 class PoolHost(ProcessHost):
     """Owns a ``multiprocessing.pool.Pool``."""
@@ -75,12 +90,19 @@ class PoolHost(ProcessHost):
     def open(self, workers: int, settings: Settings, directory: str) -> Pool:
         """Start the pool and wait until all its workers are up."""
         self.prepare()
+        if settings.spans:
+            self._notes_in = directory
+            note_pool_tasks(directory)
         context = context_for(settings)
         started = context.Barrier(workers + 1)
         self._pool = context.Pool(workers, start_worker, (started, directory, os.getpid()))
         started.wait(settings.start_limit_s)
         self.remember_processes()
         return self._pool
+
+    def outstanding(self) -> int:
+        """How many calls, such as of ``map_async``, have not all their results yet."""
+        return len(self._pool._cache)  # type: ignore[attr-defined]
 
     def executor(self, handle: Pool) -> Executor:
         """The pool behind the interface of ``concurrent.futures``."""

@@ -10,13 +10,21 @@ from typing import Any
 from pytest_parallel_lab.backends.base import RunnerBackend
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.model.settings import Settings
+from pytest_parallel_lab.model.timeline import COMPUTE, Section
 
 
 class SerialHost(Host):
     """Calls functions without a handle."""
 
+    _notes = False
+
     def open(self, workers: int, settings: Settings, directory: str) -> None:
         """Start nothing."""
+        self._notes = settings.spans
+
+    def section(self, start_s: float, end_s: float) -> Section | None:
+        """It computes all the time."""
+        return Section(1, start_s, end_s, gaps=COMPUTE) if self._notes else None
 
     def bind(
         self, function: Callable[..., Any], handle: object, args: Sequence[Any], kwargs: Mapping[str, Any]

@@ -5,19 +5,33 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from pytest_parallel_lab.backends.base import RunnerBackend
+from pytest_parallel_lab.backends.task_spans import ThreadNotes
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.model.settings import Settings
+from pytest_parallel_lab.model.timeline import Section
 
 
 class ThreadsHost(Host):
     """Owns a thread pool."""
 
     _pool: ThreadPoolExecutor
+    _workers = 1
+    _notes: ThreadNotes | None = None
 
     def open(self, workers: int, settings: Settings, directory: str) -> ThreadPoolExecutor:
         """Make the pool; it starts a thread when a task finds none idle."""
+        self._workers = workers
+        self._notes = ThreadNotes() if settings.spans else None
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         return self._pool
+
+    def section(self, start_s: float, end_s: float) -> Section | None:
+        """When they had tasks."""
+        if self._notes is None:
+            return None
+        spans = self._notes.take()
+        busy = len(self._pool._threads) - self._pool._idle_semaphore._value
+        return Section(self._workers, start_s, end_s, tuple(spans), outstanding=busy + self._pool._work_queue.qsize())
 
     def close(self) -> None:
         """Leave the threads behind: they go with the runner."""

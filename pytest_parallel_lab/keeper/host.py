@@ -22,6 +22,7 @@ from pytest_parallel_lab.model.errors import CannotSend, ParallelError
 from pytest_parallel_lab.model.implementation import wants_workers
 from pytest_parallel_lab.model.outcome import Worker
 from pytest_parallel_lab.model.settings import Settings
+from pytest_parallel_lab.model.timeline import Section
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -69,6 +70,10 @@ class Host:
         """Make the workers as new for the next test; say what prevents it, if anything does."""
         return None
 
+    def section(self, start_s: float, end_s: float) -> Section | None:
+        """What the workers did in between; None where they do not note it, or were not to (``Settings.spans``)."""
+        return None
+
     def close(self) -> None:
         """Stop the workers."""
 
@@ -98,6 +103,7 @@ def execute(
     facts: Facts,
     start_together: Callable[[], None] = lambda: None,
     announce: bool = False,
+    section: Callable[[float, float], Section | None] = lambda start_s, end_s: None,
 ) -> None:
     """Load a call, time it and report over the channel: ``returned`` or ``raised``.
 
@@ -107,6 +113,7 @@ def execute(
         facts: what to tell beside the result.
         start_together: waits for the other workers, right before the clock starts.
         announce: say that the section has begun: ``began``.
+        section: asked, right after it, what the workers did between its start and its end.
     """
     try:
         call = load()
@@ -118,13 +125,14 @@ def execute(
         generator = value if inspect.isgenerator(value) and _is_generator_function(call) else None
         if generator is not None:
             value = _yielded(generator)
-        elapsed_s = time.perf_counter() - started_s
+        ended_s = time.perf_counter()
+        body = {"elapsed_s": ended_s - started_s, "facts": facts(), "section": section(started_s, ended_s)}
         parcel = pack_result(value)
         if generator is not None:
             parcel.detach()  # from memory that the generator is about to free
             del value
             _finish(generator)
-        channel.send("returned", {"elapsed_s": elapsed_s, "facts": facts()}, parcel)
+        channel.send("returned", body, parcel)
     except BaseException as error:
         report_raised(channel, error)
 

@@ -87,7 +87,7 @@ class Runner:
             function, args, kwargs = load_call(message.parcel)
             return self._host.bind(function, self._handle, args, bind_workers(function, kwargs, self._workers))
 
-        execute(self._channel, load, facts=self._facts, announce=message.body["announce"])
+        execute(self._channel, load, facts=self._facts, announce=message.body["announce"], section=self._host.section)
 
     def _on_task(self, message: Message) -> None:
         """Hand a task of ``parallel_pool`` to the workers; the answer follows when it is done."""

@@ -8,15 +8,17 @@ from typing import Any, Union
 
 from pytest_parallel_lab.model.errors import Deadlock, PotentialDeadlock, TimedOut, WorkerDied, WorkerRaised
 from pytest_parallel_lab.model.lock_order import Potential
+from pytest_parallel_lab.model.timeline import Section, joined
 from pytest_parallel_lab.model.verdict import Verdict, how_it_ended
 
 
 @dataclass(frozen=True)
 class Returned:
-    """The worker came to its end and returned ``value``."""
+    """The worker came to its end and returned ``value``; its section tells when it did what, if that was noted."""
 
     value: Any
     elapsed_s: float
+    section: Section | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,12 @@ class Outcome:
     def elapsed_s(self) -> float:
         """Seconds in the parallel section: the maximum over the workers that measured it."""
         return max((r.fate.elapsed_s for r in self.reports if isinstance(r.fate, Returned)), default=0.0)
+
+    @property
+    def section(self) -> Section | None:
+        """When the workers did what, where that was noted (``Settings.spans``)."""
+        told = [r.fate.section for r in self.reports if isinstance(r.fate, Returned) and r.fate.section is not None]
+        return joined(told) if len(told) > 1 else next(iter(told), None)
 
     @property
     def intact(self) -> bool:

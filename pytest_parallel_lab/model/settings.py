@@ -30,6 +30,7 @@ class Settings:
         mpi_strict: what an MPI library may do and most do not: ``sends`` wait for their receivers,
             rooted ``collectives`` for all ranks.
         traces: have the workers note who takes which lock where, for ``supervised``.
+        spans: have them note when they compute, move data and wait, for ``scaling``.
     """
 
     start_method: str | None = None
@@ -38,6 +39,7 @@ class Settings:
     start_limit_s: float = 60.0
     mpi_strict: tuple[str, ...] = ()
     traces: bool = False
+    spans: bool = False
 
     @property
     def start_method_in_force(self) -> str:

@@ -133,6 +133,7 @@ class RankGroup:
             "timed": timed,
             "announce": on_begin is not None,
             "strict": self._settings.mpi_strict,
+            "spans": self._settings.spans,
         }
         channels = [*self._channels, *self._guard_channels]
         try:

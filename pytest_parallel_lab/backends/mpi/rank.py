@@ -18,6 +18,7 @@ from pytest_parallel_lab.keeper import output
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.keeper.host import Facts, bind_workers, call_packed, execute, load_call, report_raised
 from pytest_parallel_lab.keeper.shipping import pack_value
+from pytest_parallel_lab.model.timeline import COMPUTE, Section
 
 
 class Rank:
@@ -84,15 +85,22 @@ class Rank:
         self._tracer.synchronised_collectives = "collectives" in strict
         self._tracer.on = not message.body["timed"]
         self._tracer.reset()
+        self._tracer.spans = [] if message.body["spans"] else None
         execute(
             self._channel,
             load,
             facts=self._facts,
             start_together=self._control.Barrier,
             announce=message.body["announce"],
+            section=self._section,
         )
         self._tracer.finished = True
         self._tracer.on = self._tracer.synchronous_sends = self._tracer.synchronised_collectives = False
+
+    def _section(self, start_s: float, end_s: float) -> Section | None:
+        """When this rank was inside MPI; else it computed."""
+        spans = self._tracer.spans
+        return None if spans is None else Section(self._comm.size, start_s, end_s, tuple(spans), gaps=COMPUTE)
 
     def _on_task(self, message: Message) -> None:
         body = {"id": message.body["id"]}

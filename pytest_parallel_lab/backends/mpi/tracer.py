@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from pytest_parallel_lab.backends.mpi.calls import ROOTED
 from pytest_parallel_lab.backends.mpi.matching import Matching
 from pytest_parallel_lab.keeper.agent import sites
 from pytest_parallel_lab.model.mpi_waits import COLLECTIVE, Call, Part, RankState
+from pytest_parallel_lab.model.timeline import COMMUNICATION, Span
 from pytest_parallel_lab.model.told import Site
 
 REPORTER = "reporter"  # the name of our own threads
@@ -26,6 +28,7 @@ class Tracer:
         self.synchronous_sends = False
         self.synchronised_collectives = False
         self.on = False
+        self.spans: list[Span] | None = None  # of all calls, where they are wanted
         self.matching: Matching | None = None  # who chooses what receives from anybody get
         self.reset()
 
@@ -67,9 +70,15 @@ class Tracer:
         self._depth = 1
         self._call = Call(operation, tuple(parts), any_will_do, Site(*at) if at else None) if parts else None
         self.moves += 1
+        began_s = time.perf_counter()
         try:
             yield
         finally:
+            if self.spans is not None:
+                ended_s = time.perf_counter()
+                self.spans.append(
+                    Span(self.rank, began_s, ended_s, COMMUNICATION, operation, _meeting(operation, parts))
+                )
             self._call = None
             self._depth = 0
             self.moves += 1
@@ -79,6 +88,13 @@ class Tracer:
         index = self.entered.get(comm, (0, ""))[0]
         self.entered[comm] = (index + 1, name)
         return Part(COLLECTIVE, comm, members, index=index, name=name)
+
+
+def _meeting(operation: str, parts: Sequence[Part]) -> str:
+    """What all ranks call a collective that none can leave before all have come; "" for other operations."""
+    if len(parts) != 1 or parts[0].kind != COLLECTIVE or operation in ROOTED:
+        return ""
+    return f"{parts[0].comm} {parts[0].index}"
 
 
 def _threads() -> int:

@@ -1,0 +1,264 @@
+"""Measuring a scaling curve: rounds over all worker counts and the serial reference, in random order."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_parallel_lab.model.agreement import check_agreement
+from pytest_parallel_lab.model.cores import usable_cores
+from pytest_parallel_lab.model.errors import BadSetting, ParallelError
+from pytest_parallel_lab.model.implementation import name_of
+from pytest_parallel_lab.model.scaling_curve import ScalingCurve, ScalingPoint, WorkerTimes
+from pytest_parallel_lab.model.statistics import median_interval
+from pytest_parallel_lab.model.timeline import COMMUNICATION, COMPUTE, WAITING, Section
+from pytest_parallel_lab.scaling.machine import machine_facts
+from pytest_parallel_lab.scaling.plan import ScalingPlan
+
+if TYPE_CHECKING:
+    from pytest_parallel_lab.lab import Lab
+    from pytest_parallel_lab.lease import Lease
+
+_TRACED_ROUNDS = 3
+_MOST_TIMES_THE_ROUNDS = 5
+_FEW_TASKS = 2  # that are no chunks of a map, but its blocks
+
+Show = Callable[[str], None]
+
+
+class ReturnedEarly(ParallelError):
+    """An implementation returned before the work that it had handed out was done."""
+
+
+ReturnedEarly.__module__ = __name__.partition(".")[0]  # where users import it from
+
+
+@dataclass
+class Measured:
+    """A curve with a run of every point to look at.
+
+    Attributes:
+        curve: what was measured.
+        sections: by worker count, a run in which the workers told what they did.
+    """
+
+    curve: ScalingCurve
+    sections: dict[int, Section]
+
+
+@dataclass
+class _Arm:
+    """One that has its turn in every round: an implementation on some workers, or a serial reference."""
+
+    function: Callable[..., Any]
+    backend: str
+    workers: int
+    args: Sequence[Any]
+    lease: Lease
+    startup_s: float
+    times_s: list[float] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """Who has its turn."""
+        if self.backend == "serial":
+            return f"{name_of(self.function)} (serial)"
+        return f"{name_of(self.function)} ({self.backend}, {self.workers} workers)"
+
+
+def measure(
+    lab: Lab,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    plan: ScalingPlan,
+    *,
+    backend: str,
+    reference: Callable[..., Any] | Sequence[Callable[..., Any]] = (),
+    arguments: Callable[[int], Sequence[Any]] | None = None,
+    rtol: float = 0.0,
+    atol: float = 0.0,
+    size: float = 1.0,
+    unit: str = "runs",
+    start_method: str | None = None,
+    once: bool = False,
+    show: Show | None = None,
+) -> Measured:
+    """Measure one implementation over worker counts.
+
+    Every round measures each worker count and each serial reference once, in an order drawn anew, so
+    that what the machine does meanwhile hits all of them alike. Times are those of the parallel
+    section, by the workers' own clocks. Where they go is told by runs of their own, as telling it
+    takes time too.
+
+    Args:
+        lab: leases the workers.
+        function: the implementation.
+        args: its arguments.
+        kwargs: more of them.
+        plan: worker counts, rounds, and how well.
+        backend: that it runs on.
+        reference: serial functions of the same arguments; the fastest one's times are the serial times,
+            and all results have to agree with it.
+        arguments: of weak scaling: the arguments for p workers, in place of ``args``.
+        rtol: relative tolerance of that.
+        atol: absolute tolerance of that.
+        size: units of work in the arguments, or of weak scaling for one worker.
+        unit: what they are.
+        start_method: of ``multiprocessing``.
+        once: run and compare everything once only; the curve's times have no interval.
+        show: told how far it is.
+
+    Raises:
+        BadSetting: weak scaling without ``arguments``, or the other way round.
+        Mismatch: a result differs from the reference's.
+        ReturnedEarly: a result came before its work was done.
+        Exception: whatever an implementation raises.
+    """
+    __tracebackhide__ = True
+    source = f"scaling({name_of(function)})"
+    if (plan.mode == "weak") != (arguments is not None):
+        what = "needs" if arguments is None else "is for"
+        raise BadSetting(f"{source}: arguments= {what} mode='weak': a function from workers to their arguments")
+    grown = arguments or (lambda workers: args)
+    references = [reference] if callable(reference) else [*reference]
+    facts = machine_facts()
+    with contextlib.ExitStack() as leases:
+
+        def arm(one: Callable[..., Any], name: str, workers: int) -> _Arm:
+            began_s = time.perf_counter()
+            lease = leases.enter_context(_leased(lab, name, workers, start_method))
+            return _Arm(one, name, workers, grown(workers), lease, time.perf_counter() - began_s)
+
+        serial = [arm(one, "serial", 1) for one in references]
+        points = [arm(function, backend, workers) for workers in plan.workers]
+        _agree(points, serial, kwargs, grown, rtol, atol)
+        facts["blas_threads_per_worker"] = (
+            points[0].lease.run(function, *points[0].args, **kwargs).facts.get("blas_threads_per_worker")
+        )
+        narrow = _rounds([*serial, *points], kwargs, plan, once, show)
+        if not narrow and not once:
+            facts["warnings"].append(
+                f"some interval is wider than {plan.narrow:.0%} of its median on either side: give it more seconds"
+            )
+        traced = {
+            one.workers: _traced(lab, one, kwargs, start_method, 1 if once else _TRACED_ROUNDS, show) for one in points
+        }
+    best = min(serial, key=lambda one: median_interval(one.times_s).value, default=None)
+    curve = ScalingCurve(
+        name=name_of(function),
+        backend=backend,
+        mode=plan.mode,
+        points=tuple(_point(one, traced[one.workers]) for one in points),
+        serial_times_s=tuple(best.times_s) if best else (),
+        size=size,
+        unit=unit,
+        machine={**facts, "serial": name_of(best.function) if best else None},
+        interleaved=True,
+        task_times_s=_task_times_s(traced.get(1, [])),
+    )
+    return Measured(curve, {workers: sections[-1] for workers, sections in traced.items() if sections})
+
+
+@contextlib.contextmanager
+def _leased(lab: Lab, backend: str, workers: int, start_method: str | None, *, spans: bool = False) -> Iterator[Lease]:
+    lease = lab.lease(backend, workers, start_method, spans=spans)
+    try:
+        yield lease
+    finally:
+        lease.end()
+
+
+def _agree(
+    points: Sequence[_Arm],
+    serial: Sequence[_Arm],
+    kwargs: Mapping[str, Any],
+    grown: Callable[[int], Sequence[Any]],
+    rtol: float,
+    atol: float,
+) -> None:
+    """Run everything once, which warms it up too, and compare."""
+    __tracebackhide__ = True
+    for one in serial:
+        one.lease.run(one.function, *one.args, **kwargs).result()
+    for point in points:
+        result = point.lease.run(point.function, *point.args, **kwargs).result()
+        for one in serial:
+            right = one.function(*point.args, **kwargs)
+            check_agreement(result, right, point.label, rtol=rtol, atol=atol)
+
+
+def _rounds(arms: Sequence[_Arm], kwargs: Mapping[str, Any], plan: ScalingPlan, once: bool, show: Show | None) -> bool:
+    """Round after round, until all is narrow or the time is over; whether it is narrow."""
+    draw = random.Random(plan.seed)
+    began_s = time.monotonic()
+    most = 1 if once else plan.rounds * _MOST_TIMES_THE_ROUNDS
+    for number in range(1, most + 1):
+        for one in draw.sample(arms, len(arms)):
+            if show is not None:
+                show(f"round {number}: {one.label}, {time.monotonic() - began_s:.0f} of {plan.seconds:g} s")
+            outcome = one.lease.run(one.function, *one.args, timed=True, **kwargs)
+            outcome.result()
+            one.times_s.append(outcome.elapsed_s)
+        if number >= plan.rounds:
+            narrow = all(_is_narrow(one.times_s, plan.narrow) for one in arms)
+            if narrow or time.monotonic() - began_s > plan.seconds:
+                return narrow
+    return False
+
+
+def _is_narrow(times_s: Sequence[float], share: float) -> bool:
+    found = median_interval(times_s)
+    return found.has_interval and max(found.high - found.value, found.value - found.low) <= share * found.value
+
+
+def _traced(
+    lab: Lab, one: _Arm, kwargs: Mapping[str, Any], start_method: str | None, rounds: int, show: Show | None
+) -> list[Section]:
+    """Runs in which the workers tell what they do."""
+    __tracebackhide__ = True
+    sections = []
+    with _leased(lab, one.backend, one.workers, start_method, spans=True) as lease:
+        for number in range(rounds + 1):
+            if show is not None:
+                show(f"where the time goes: {one.label}, {number} of {rounds}")
+            outcome = lease.run(one.function, *one.args, **kwargs)
+            outcome.result()
+            section = outcome.section
+            if section is None:  # a backend that does not tell
+                return []
+            if section.outstanding:
+                raise ReturnedEarly(
+                    f"{one.label} returned before its work was done: {section.outstanding} of its tasks were still "
+                    "out. Its time would be too short: wait for all results, as with .get(), .result() or list(...)"
+                )
+            if number:  # the first one warms up
+                sections.append(section)
+    return sections
+
+
+def _point(one: _Arm, sections: Sequence[Section]) -> ScalingPoint:
+    return ScalingPoint(
+        workers=one.workers,
+        times_s=tuple(one.times_s),
+        breakdown=tuple(
+            tuple(
+                WorkerTimes(kinds[COMPUTE], kinds[COMMUNICATION], kinds[WAITING], one.startup_s)
+                for kinds in section.seconds()
+            )
+            for section in sections
+        ),
+        oversubscribed=one.workers > usable_cores(),
+    )
+
+
+def _task_times_s(sections: Sequence[Section]) -> tuple[tuple[float, ...], ...]:
+    """Of every round on one worker, the seconds of its tasks; none where it was not told, or there was only one."""
+    rounds = tuple(section.task_times_s() for section in sections)
+    if len({len(times) for times in rounds}) != 1 or len(rounds[0]) < _FEW_TASKS:
+        return ()
+    return rounds
