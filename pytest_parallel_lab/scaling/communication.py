@@ -59,9 +59,8 @@ class Communication:
     def service_s(self, size_bytes: float = 0) -> Estimate:
         """Seconds that the master needs for a task whose argument has so many bytes."""
         alpha, beta = self.requests.alpha_s, self.requests.beta_s
-        ends = (one + other * size_bytes for one, other in ((alpha.low, beta.low), (alpha.high, beta.high)))
-        confidence = max(alpha.confidence, beta.confidence)
-        return Estimate(self.requests.message_s(size_bytes), *ends, confidence)
+        low, high = alpha.low + beta.low * size_bytes, alpha.high + beta.high * size_bytes
+        return Estimate(self.requests.message_s(size_bytes), low, high, max(alpha.confidence, beta.confidence))
 
     def __str__(self) -> str:
         rows = (("message", self.messages), ("broadcast", self.broadcasts), ("request", self.requests))
