@@ -55,6 +55,7 @@ _OPTIONS = (
     _Option("explore-seconds", "S", "explore: search for at most so long (default: 10)"),
     _Option("explore-seed", "N", "explore: what sampled schedules come from (default: 0)"),
     _Option("explore-strategy", "NAMES", "explore: how schedules are chosen (default: bounded,random,pct,free)"),
+    _Option("project", "COUNTS", "print what a measured curve would be on so many workers, such as 64,1024"),
     _Option("require", "NAMES", "fail, not skip, where one of these backends is missing"),
 )
 
@@ -115,6 +116,8 @@ class Choices:
         self.required = parse_names(required, self.known_backends, source, "backend")
         workers, source = self._given("workers")
         self.workers = parse_workers(workers, source) if workers else default_workers()
+        project, source = self._given("project")
+        self.project = parse_workers(project, source) if project else ()
         method, source = self._given("start-method")
         template, template_source = self._given("mpiexec")
         engines, _ = self._given("engines")

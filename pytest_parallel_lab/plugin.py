@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, pa
 from pytest_parallel_lab.fixtures.supervised import supervised
 from pytest_parallel_lab.fixtures.write_sets import write_sets
 from pytest_parallel_lab.model.cores import usable_cores
-from pytest_parallel_lab.report import attachments
+from pytest_parallel_lab.report import attachments, terminal
 
 __all__ = [
     "_parallel_leases",
@@ -131,6 +132,11 @@ def pytest_runtest_makereport(
     report = yield
     attachments.send_along(item, report)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the curves that were measured."""
+    terminal.summarize(terminalreporter, config, options.choices_of(config))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

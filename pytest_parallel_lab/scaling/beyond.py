@@ -1,0 +1,82 @@
+"""Beyond this machine: a measured curve's tasks on any number of workers, with what messages cost here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import mean, stdev
+
+from pytest_parallel_lab.model.least_squares import student_quantile
+from pytest_parallel_lab.model.projection import Projection
+from pytest_parallel_lab.model.scaling_curve import ScalingCurve
+from pytest_parallel_lab.model.statistics import Estimate
+from pytest_parallel_lab.scaling.communication import Communication
+
+_FEW_TASKS = 2000
+_REPLICATES = (199, 79)
+"""How many runs are simulated up to that many tasks, and beyond: an answer should not take minutes."""
+
+
+def why_no_projection(curve: ScalingCurve) -> str | None:
+    """Why a curve cannot be projected; None where it can."""
+    if curve.mode == "weak":
+        return "tasks were measured of the work of one worker; measure strong scaling of the whole work"
+    if curve.task_times_s:
+        return None
+    if 1 not in curve.workers:
+        return "it starts from the times of tasks on one worker, and one worker was not measured"
+    if curve.backend == "mpi":
+        return "it starts from the times of tasks on one worker, and ranks compute without being handed tasks"
+    return "it starts from the times of tasks on one worker, and there the work was not handed out in several tasks"
+
+
+def project_curve(
+    curve: ScalingCurve, workers: int, decomposition: str, communication: Communication | None = None
+) -> Projection:
+    """Project a curve's time on more workers.
+
+    The tasks' times are those measured on one worker. What that worker did not compute, as arguments
+    were being prepared and results put together, is taken for serial, but for the master's service.
+
+    Args:
+        curve: with times of tasks.
+        workers: p.
+        decomposition: "block", "cyclic" or "dynamic".
+        communication: as measured on the same backend; gives the master's service of dynamic tasks. None
+            to take it for nothing.
+
+    Raises:
+        BadSetting: there are no times of tasks.
+    """
+    tasks = len(curve.task_times_s[0]) if curve.task_times_s else 0
+    service = communication.service_s() if communication else Estimate(0.0, 0.0, 0.0)
+    return curve.project(
+        workers,
+        decomposition,
+        service_s=service if decomposition == "dynamic" else 0.0,
+        serial_s=outside_tasks_s(curve, tasks * service.value),
+        replicates=_REPLICATES[tasks > _FEW_TASKS] if curve.confidence <= 0.95 else None,
+    )
+
+
+def outside_tasks_s(curve: ScalingCurve, service_s: float = 0.0) -> Estimate:
+    """Seconds on one worker that are no task's, in another run, without the master's service of all tasks."""
+    if 1 not in curve.workers:
+        return Estimate(0.0, 0.0, 0.0)
+    rounds = [sum(one.communication_s + one.waiting_s for one in workers) for workers in curve.point(1).breakdown]
+    if not rounds:
+        return Estimate(0.0, 0.0, 0.0)
+    return predicted([max(0.0, seconds - service_s) for seconds in rounds], curve.confidence)
+
+
+def predicted(samples: Sequence[float], confidence: float) -> Estimate:
+    """What is to be expected of one more sample, none of which can be below 0.
+
+    Source: Hahn and Meeker, Statistical Intervals (1991), section 4.8.1: ``mean ± t s sqrt(1 + 1/n)``. It
+        assumes that samples are normal, and has an interval where there are two or more.
+    """
+    middle, n = mean(samples), len(samples)
+    if n < 2:
+        return Estimate(middle, 0.0, math.inf, 1.0)
+    half = student_quantile((1 + confidence) / 2, n - 1) * stdev(samples) * math.sqrt(1 + 1 / n)
+    return Estimate(middle, max(0.0, middle - half), middle + half, confidence)
