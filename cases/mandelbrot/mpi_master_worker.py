@@ -1,8 +1,8 @@
 """MPI, dynamic decomposition: a master that hands out tasks with Isend, and takes results with Irecv.
 
 Two things make it fast. The master computes as well, and looks for results between two tasks of its own: on two ranks
-a master that only waits would leave half of the machine idle. And every worker has one task waiting while it
-computes another, so that it need not wait for a master who is busy.
+a master that only waits would leave half of the machine idle. And every worker has tasks waiting while it computes
+another, and sends from two buffers in turn, so that it need not wait for a master who is busy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 MASTER = 0
 STOP = -1  # in place of a first row
-AHEAD = 2  # tasks that a worker has: one to compute, one to go on with
+# Tasks that a worker has: one to compute, one to go on with, and one because a large message takes two looks of the
+# master, one to agree to it and one to have it. More would leave less to share out at the end.
+AHEAD = 3
 
 
 @implementation("mpi")
@@ -103,8 +105,9 @@ def _work(comm: MPI.Intracomm, real: Reals, imag: Reals, limit: int, chunk: int)
     from mpi4py import MPI
 
     task: npt.NDArray[np.int_] = np.empty(1, int)
-    message = np.empty(1 + chunk * len(real), np.int32)
-    sending: MPI.Request = MPI.REQUEST_NULL
+    messages = np.empty((2, 1 + chunk * len(real)), np.int32)
+    sends: list[MPI.Request] = [MPI.REQUEST_NULL, MPI.REQUEST_NULL]
+    turn = 0
     receiving = comm.Irecv(task, MASTER)
     while True:
         receiving.Wait()
@@ -113,7 +116,9 @@ def _work(comm: MPI.Intracomm, real: Reals, imag: Reals, limit: int, chunk: int)
             break
         receiving = comm.Irecv(task, MASTER)
         part = count_rows(real, imag[first : first + chunk], limit)
-        sending.Wait()  # the message is free to be written again
-        message[0], message[1 : 1 + part.size] = first, part.ravel()
-        sending = comm.Isend(message[: 1 + part.size], MASTER)
-    sending.Wait()
+        sends[turn].Wait()  # until its message may be written again
+        message = messages[turn, : 1 + part.size]
+        message[0], message[1:] = first, part.ravel()
+        sends[turn] = comm.Isend(message, MASTER)
+        turn = 1 - turn
+    MPI.Request.Waitall(sends)
