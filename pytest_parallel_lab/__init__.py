@@ -43,8 +43,18 @@ if TYPE_CHECKING:
     from pytest_parallel_lab.model.exploration import Exploration
     from pytest_parallel_lab.model.implementation import implementation, name_of
     from pytest_parallel_lab.model.outcome import Outcome
+    from pytest_parallel_lab.model.scaling_curve import (
+        CurveWarning,
+        NoSerialTime,
+        ScalingCurve,
+        ScalingPoint,
+        WorkerTimes,
+    )
+    from pytest_parallel_lab.model.scaling_laws import NotEnoughPoints
     from pytest_parallel_lab.model.settings import Settings
+    from pytest_parallel_lab.model.statistics import Estimate
     from pytest_parallel_lab.model.write_sets import WriteSets
+    from pytest_parallel_lab.scaling.measure import ReturnedEarly, measure_scaling
 
 __version__ = "0.1.0"
 
@@ -53,7 +63,9 @@ _HOMES = {
     "BackendMissing": "model.errors",
     "BadSetting": "model.errors",
     "CannotSend": "model.errors",
+    "CurveWarning": "model.scaling_curve",
     "Deadlock": "model.errors",
+    "Estimate": "model.statistics",
     "Exploration": "model.exploration",
     "Host": "keeper.host",
     "KeeperLost": "model.errors",
@@ -61,6 +73,8 @@ _HOMES = {
     "Lease": "lease",
     "LeftOver": "model.errors",
     "Mismatch": "model.errors",
+    "NoSerialTime": "model.scaling_curve",
+    "NotEnoughPoints": "model.scaling_laws",
     "NotHarmed": "model.errors",
     "NumericalNondeterminism": "model.errors",
     "NumericalNondeterminismWarning": "model.errors",
@@ -68,8 +82,11 @@ _HOMES = {
     "ParallelError": "model.errors",
     "PotentialDeadlock": "model.errors",
     "Race": "model.errors",
+    "ReturnedEarly": "scaling.measure",
     "RunnerBackend": "backends.base",
     "SameStream": "model.errors",
+    "ScalingCurve": "model.scaling_curve",
+    "ScalingPoint": "model.scaling_curve",
     "ScriptFailed": "model.errors",
     "ScriptResult": "backends.mpi.script",
     "Settings": "model.settings",
@@ -80,11 +97,13 @@ _HOMES = {
     "WorkerDied": "model.errors",
     "WorkerGroup": "backends.base",
     "WorkerRaised": "model.errors",
+    "WorkerTimes": "model.scaling_curve",
     "WriteSets": "model.write_sets",
     "WritesMissing": "model.errors",
     "WritesOverlap": "model.errors",
     "blocks": "model.decomposition",
     "implementation": "model.implementation",
+    "measure_scaling": "scaling.measure",
     "name_of": "model.implementation",
 }
 
@@ -93,7 +112,9 @@ __all__ = [
     "BackendMissing",
     "BadSetting",
     "CannotSend",
+    "CurveWarning",
     "Deadlock",
+    "Estimate",
     "Exploration",
     "Host",
     "KeeperLost",
@@ -101,6 +122,8 @@ __all__ = [
     "Lease",
     "LeftOver",
     "Mismatch",
+    "NoSerialTime",
+    "NotEnoughPoints",
     "NotHarmed",
     "NumericalNondeterminism",
     "NumericalNondeterminismWarning",
@@ -108,8 +131,11 @@ __all__ = [
     "ParallelError",
     "PotentialDeadlock",
     "Race",
+    "ReturnedEarly",
     "RunnerBackend",
     "SameStream",
+    "ScalingCurve",
+    "ScalingPoint",
     "ScriptFailed",
     "ScriptResult",
     "Settings",
@@ -120,11 +146,13 @@ __all__ = [
     "WorkerDied",
     "WorkerGroup",
     "WorkerRaised",
+    "WorkerTimes",
     "WriteSets",
     "WritesMissing",
     "WritesOverlap",
     "blocks",
     "implementation",
+    "measure_scaling",
     "name_of",
 ]
 

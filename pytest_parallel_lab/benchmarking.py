@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from pytest_parallel_lab.model.implementation import implementation_of
 if TYPE_CHECKING:
     from pytest_parallel_lab.lease import Lease
     from pytest_parallel_lab.model.outcome import Outcome
+    from pytest_parallel_lab.model.scaling_curve import ScalingCurve
 
 _RUN_FIXTURES = {"parallel_run"}
 _excluded_s = 0.0
@@ -81,3 +84,66 @@ def _group(item: pytest.Item) -> str:
     what = [str(ids.get(name, value)) for name, value in params.items() if name not in how]
     name = getattr(item, "originalname", item.name)
     return " ".join([name.removeprefix("test_"), *what])
+
+
+class _Replayed:
+    """Times that were measured before, as a clock and a function for pytest-benchmark: it comes to them anew."""
+
+    def __init__(self, times_s: Sequence[float]) -> None:
+        self._times_s = iter(times_s)
+        self._now_s = 0.0
+
+    def clock(self) -> float:
+        """The time by now."""
+        return self._now_s
+
+    def run(self) -> None:
+        """Let the next time pass."""
+        self._now_s += next(self._times_s)
+
+
+def is_recording(config: pytest.Config) -> bool:
+    """Whether benchmarks are to be measured; skips the running test where they are not to be run at all."""
+    session = getattr(config, "_benchmarksession", None)
+    if session is not None and session.skip:
+        pytest.skip("Benchmarks are skipped (--benchmark-skip was used).")
+    return session is None or not session.disabled
+
+
+def record_curve(item: pytest.Item, curve: ScalingCurve) -> None:
+    """Make every point of a curve, and its serial times, a benchmark; the curve is in their ``extra_info``."""
+    from pytest_parallel_lab.model.curve_files import KEY
+
+    session = getattr(item.config, "_benchmarksession", None)
+    if session is None:  # -p no:benchmark
+        return
+    if curve.serial_times_s:
+        facts = {"implementation": curve.machine["serial"], "backend": "serial", "workers": 1}
+        _record_times(item, session, "serial", curve.serial_times_s, facts)
+    for point in curve.points:
+        facts = {"implementation": curve.name, "backend": curve.backend, "workers": point.workers}
+        facts["oversubscribed"] = point.oversubscribed
+        facts[KEY] = replace(curve, points=(point,)).to_json()
+        _record_times(item, session, f"{point.workers}w", point.times_s, facts)
+
+
+def _record_times(
+    item: pytest.Item, session: Any, label: str, times_s: Sequence[float], facts: Mapping[str, Any]
+) -> None:
+    from pytest_benchmark.fixture import BenchmarkFixture
+    from pytest_benchmark.utils import NameWrapper
+
+    replayed = _Replayed(times_s)
+    mark = item.get_closest_marker("benchmark")
+    options = {"group": _group(item), **(mark.kwargs if mark else {}), "timer": NameWrapper(replayed.clock)}  # type: ignore[no-untyped-call]
+    fixture = BenchmarkFixture(  # type: ignore[no-untyped-call]
+        item,
+        add_stats=session.benchmarks.append,
+        logger=session.logger,
+        warner=item.warn,
+        disabled=False,
+        **{**session.options, **options},
+    )
+    fixture.name, fixture.fullname = (f"{name}[{label}]" for name in (item.name, item.nodeid))
+    fixture.extra_info.update(facts)
+    fixture.pedantic(replayed.run, rounds=len(times_s))  # type: ignore[no-untyped-call]

@@ -151,7 +151,7 @@ class Lab:
         except BaseException:
             self._stop(group)
             raise
-        if problem or not group.healthy():
+        if problem or not group.healthy() or key in self._idle:
             self._stop(group)
             return problem
         self._idle[key] = group
@@ -292,10 +292,7 @@ class Lab:
         """Stop all workers and the keeper."""
         if self._local_pools is not None:
             self._local_pools.close()
-        for group in self._idle.values():
-            try:
+        with contextlib.suppress(KeeperLost):
+            for group in self._idle.values():
                 group.close()
-            except KeeperLost:
-                break
-        self._idle.clear()
         self._forget_keeper()

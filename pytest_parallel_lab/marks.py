@@ -24,6 +24,7 @@ from pytest_parallel_lab.options import Choices
 _MARKS = {
     "chaos": 'chaos("kill-worker", after_s=0.1): harm a worker in the middle of the run that the chaos fixture makes',
     "explore": "explore(runs=100, seed=7): how far the explore fixture searches, and what counts",
+    "scaling": 'scaling(workers=[1, 2, 4], rounds=7, mode="weak"): how the scaling fixture measures',
     "parallel_workers": "parallel_workers(1, 2, ...): worker counts for this test",
     "parallel_backends": 'parallel_backends("threads", "mpi", ...): backends for this test',
     "parallel_mpi_strict": 'parallel_mpi_strict("sends", "collectives"): what MPI may not do early in this test',
@@ -31,7 +32,8 @@ _MARKS = {
     "parallel_start_method": 'parallel_start_method("spawn"): multiprocessing start method for this test',
 }
 _EXPLORE = {"runs", "seconds", "seed", "strategy", "bound", "opcodes", "hash_seeds", "rtol", "atol", "numerical"}
-_KEYWORDS = {"chaos": {"after_s", "stall_s", "seed"}, "explore": _EXPLORE}
+_SCALING = {"workers", "rounds", "mode", "seconds", "narrow", "seed"}
+_KEYWORDS = {"chaos": {"after_s", "stall_s", "seed"}, "explore": _EXPLORE, "scaling": _SCALING}
 _FIXTURE_BACKENDS = {
     "mpiexec": "mpi",
     "ipcluster": "ipyparallel",
@@ -94,6 +96,12 @@ def _check_values(mark: pytest.Mark, choices: Choices, where: str) -> None:
         Plan(**numbers).checked(where)
         if "numerical" in mark.kwargs:
             parse_names([mark.kwargs["numerical"]], NUMERICAL, where, "way to take numerical differences")
+    elif mark.name == "scaling":
+        if mark.args:
+            raise BadSetting(f"{where}: takes keyword arguments only; write {_usage(mark.name)}")
+        from pytest_parallel_lab.scaling.plan import ScalingPlan
+
+        ScalingPlan.of(where, **mark.kwargs)
     elif mark.name == "parallel_subjects":
         pass  # was checked where the test got its parameters
     elif mark.name == "parallel_mpi_strict":

@@ -161,11 +161,16 @@ class ThreadNotes:
         run = thread_futures._WorkItem.run
         lock = threading.Lock()
 
+        self.running = 0
+
         def running(item: Any) -> None:
+            with lock:
+                self.running += 1
             began_s = time.perf_counter()
             name = _name(item.fn)
             run(item)
             with lock:
+                self.running -= 1
                 worker = self._numbers.setdefault(threading.get_ident(), len(self._numbers))
                 self._spans.append(Span(worker, began_s, time.perf_counter(), COMPUTE, name))
 

@@ -30,8 +30,8 @@ class ThreadsHost(Host):
         if self._notes is None:
             return None
         spans = self._notes.take()
-        busy = len(self._pool._threads) - self._pool._idle_semaphore._value
-        return Section(self._workers, start_s, end_s, tuple(spans), outstanding=busy + self._pool._work_queue.qsize())
+        outstanding = self._notes.running + self._pool._work_queue.qsize()
+        return Section(self._workers, start_s, end_s, tuple(spans), outstanding=outstanding)
 
     def close(self) -> None:
         """Leave the threads behind: they go with the runner."""

@@ -254,8 +254,7 @@ class _Run:
 
     def _nobody_can_go(self) -> None:
         in_time = [p for p in self._all if p.waits_in_time]
-        away = self._all.any_in(AWAY)
-        if away and (self._hear(_LOOK_EVERY_S) or time.monotonic() - self._heard_s < _QUIET_S):
+        if self._all.any_in(AWAY) and (self._hear(_LOOK_EVERY_S) or time.monotonic() - self._heard_s < _QUIET_S):
             return
         if self._comes_from_outside():
             return
@@ -291,11 +290,9 @@ class _Run:
     def _follow_freely(self) -> None:
         if self._hear(_LOOK_EVERY_S):
             return
-        if self._proof is None:
-            self._proof = proofs(self._root, self._directory, self._all.names())
-        if (verdict := next(self._proof)) is not None:
-            self._record.verdict = verdict
-            self._over = True
+        self._proof = self._proof or proofs(self._root, self._directory, self._all.names())
+        self._record.verdict = next(self._proof)
+        self._over = self._record.verdict is not None
 
     def _give_up(self) -> None:
         limit = f"the run's limit of {self._deadline_s - self._began_s:.3g} s has passed"

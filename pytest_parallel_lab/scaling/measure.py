@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_parallel_lab.model.agreement import check_agreement
 from pytest_parallel_lab.model.cores import usable_cores
 from pytest_parallel_lab.model.errors import BadSetting, ParallelError
-from pytest_parallel_lab.model.implementation import name_of
+from pytest_parallel_lab.model.implementation import backend_of, name_of
 from pytest_parallel_lab.model.scaling_curve import ScalingCurve, ScalingPoint, WorkerTimes
 from pytest_parallel_lab.model.statistics import median_interval
 from pytest_parallel_lab.model.timeline import COMMUNICATION, COMPUTE, WAITING, Section
@@ -67,7 +67,8 @@ class _Arm:
         """Who has its turn."""
         if self.backend == "serial":
             return f"{name_of(self.function)} (serial)"
-        return f"{name_of(self.function)} ({self.backend}, {self.workers} workers)"
+        plural = "s" if self.workers > 1 else ""
+        return f"{name_of(self.function)} ({self.backend}, {self.workers} worker{plural})"
 
 
 def measure(
@@ -145,9 +146,9 @@ def measure(
             facts["warnings"].append(
                 f"some interval is wider than {plan.narrow:.0%} of its median on either side: give it more seconds"
             )
-        traced = {
-            one.workers: _traced(lab, one, kwargs, start_method, 1 if once else _TRACED_ROUNDS, show) for one in points
-        }
+        traced = {}
+        for one in points:
+            traced[one.workers] = _traced(lab, one, kwargs, start_method, 1 if once else _TRACED_ROUNDS, show)
     best = min(serial, key=lambda one: median_interval(one.times_s).value, default=None)
     curve = ScalingCurve(
         name=name_of(function),
@@ -233,8 +234,8 @@ def _traced(
                 return []
             if section.outstanding:
                 raise ReturnedEarly(
-                    f"{one.label} returned before its work was done: {section.outstanding} of its tasks were still "
-                    "out. Its time would be too short: wait for all results, as with .get(), .result() or list(...)"
+                    f"{one.label} returned before its work was done: its tasks were still out. Its time "
+                    "would be too short: wait for all results, as with .get(), .result() or list(...)"
                 )
             if number:  # the first one warms up
                 sections.append(section)
@@ -262,3 +263,14 @@ def _task_times_s(sections: Sequence[Section]) -> tuple[tuple[float, ...], ...]:
     if len({len(times) for times in rounds}) != 1 or len(rounds[0]) < _FEW_TASKS:
         return ()
     return rounds
+
+
+def measure_scaling(
+    lab: Lab, function: Callable[..., Any], *args: Any, backend: str | None = None, **options: Any
+) -> ScalingCurve:
+    """Measure a curve from a script; ``options`` are those of ``ScalingPlan`` and of ``measure``."""
+    __tracebackhide__ = True
+    planned = {name: options.pop(name) for name in [*options] if name in ScalingPlan.__dataclass_fields__}
+    plan = ScalingPlan.of(f"scaling({name_of(function)})", **planned)
+    kwargs = options.pop("kwargs", {})
+    return measure(lab, function, args, kwargs, plan, backend=backend_of(function, backend), **options).curve

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_parallel_lab.explore import protocol
 from pytest_parallel_lab.explore.inside.callers import direct, users_site
+from pytest_parallel_lab.explore.inside.lingering import Lots
 from pytest_parallel_lab.explore.protocol import SYNCHRONISATION, Message, Site
 
 _UNSENT_EVENTS = 500
 _MOST_NOTES = 5000
-_MOMENT_S = 0.002
-_LINGERS = {True: 0.25, False: 0.02}  # how likely, where threads synchronise and elsewhere
 POINT, SKIPPED, WEARY = range(3)
 TIMED_OUT = protocol.TIMED_OUT
 FREE = protocol.FREE
@@ -85,7 +82,7 @@ class Actor:
         self._passes: dict[Any, int] = {}
         self._events: list[tuple[str, str, Site | None, str]] = []
         self._told: set[tuple[str, str]] = set()  # with the next message already
-        self._lots = random.Random(f"{rules.free} {label}")
+        self._lots = Lots(rules.free, label)
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sock.connect(rules.address)
         process.actors[id(self)] = self
@@ -154,7 +151,7 @@ class Actor:
             What the controller answered: GO, TIMED_OUT or FREE.
         """
         if self.free:
-            self._linger(tier)
+            self._lots.linger(synchronises=tier == SYNCHRONISATION)
             return FREE
         at_once = ready is None or ready()
         if at_once and not sleeps and (self.within or self.alone) and len(self._events) < _UNSENT_EVENTS:
@@ -172,12 +169,6 @@ class Actor:
         if answer == TIMED_OUT:
             process.skipped_s += max(0.0, wait_s)
         return answer
-
-    def _linger(self, tier: int) -> None:
-        """Wait a moment, if nobody says when to go and the lot falls on this place."""
-        if self.rules.free and self._lots.random() < _LINGERS[tier == SYNCHRONISATION]:
-            with native():
-                time.sleep(self._lots.uniform(0, _MOMENT_S))
 
     def retry(self, op: str, key: str, wait_s: float = -1.0) -> bytes:
         """Wait for a turn to try again, after somebody has changed what a try depends on."""
