@@ -47,9 +47,8 @@ def main() -> None:
     def ratio(way: str, other: str, doubles: int) -> float:
         return statistics.median(turn[way][doubles] / turn[other][doubles] for turn in turns)
 
-    print(
-        f"{RANKS} ranks under {compiled.find_mpiexec()}, medians of {launches} launches, fastest of {ROUNDS} rounds each:\n"
-    )
+    print(f"{RANKS} ranks under {compiled.find_mpiexec()}:")
+    print(f"medians of {launches} launches, each the fastest of {ROUNDS} rounds\n")
     print("| doubles | C | Bcast / C | bcast / Bcast | pickle5 / Bcast |")
     print("|---|---|---|---|---|")
     for doubles in LENGTHS:
