@@ -55,7 +55,7 @@ def warnings_of(curve: ScalingCurve) -> list[str]:
 def unit_of(times_s: Sequence[float], look: Look) -> tuple[float, str]:
     """In which unit times are best told, and what to multiply seconds with: the largest one is 1 or more of it."""
     most = max(times_s)
-    factor, unit = next((pair for pair in _UNITS if most * pair[0] >= 1), _UNITS[-1])
+    factor, unit = next((pair for pair in _UNITS if most * pair[0] >= 1), _UNITS[-1] if most else _UNITS[0])
     return factor, unit.format(micro=look.micro)
 
 

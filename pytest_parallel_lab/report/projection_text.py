@@ -9,7 +9,7 @@ from pytest_parallel_lab.model.scaling_curve import ScalingCurve
 from pytest_parallel_lab.model.task_simulation import DECOMPOSITIONS
 from pytest_parallel_lab.report.columns import Column, Look, lay_out, paragraph, told_estimate
 from pytest_parallel_lab.report.curve_text import told_confidence, unit_of
-from pytest_parallel_lab.scaling.beyond import project_curve, why_no_projection
+from pytest_parallel_lab.scaling.beyond import outside_tasks_s, project_curve, why_no_projection
 from pytest_parallel_lab.scaling.communication import Communication
 
 _SAID_BY_THE_TABLE = ("nothing was run on ", "the decomposition is ")
@@ -48,7 +48,7 @@ def projection_lines(
     lines = [*paragraph(heading, look.width), "", *_table(found, look), ""]
     lines += paragraph(_intervals(found, curve), look.width)
     lines.append("assumed:")
-    for sentence in assumptions(found):
+    for sentence in (_serial(curve, look), *assumptions(found)):
         lines += [f"- {line}" if i == 0 else line for i, line in enumerate(paragraph(sentence, look.width - 2))]
     if communication is not None:
         for line in str(communication).splitlines():
@@ -82,6 +82,13 @@ def _label(theirs: Sequence[Projection], every: Sequence[Projection]) -> str:
     if len(counts) < len(_unique(one.workers for one in every)):
         parts.append(f"{', '.join(map(str, counts))} workers")
     return ", ".join(parts)
+
+
+def _serial(curve: ScalingCurve, look: Look) -> str:
+    outside = outside_tasks_s(curve)
+    factor, unit = unit_of([outside.value], look)
+    told = told_estimate([outside], factor)[0]
+    return f"what the one worker did not compute is serial, but for the master's service: {told} {unit}"
 
 
 def _table(found: Sequence[Projection], look: Look) -> list[str]:
