@@ -19,6 +19,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{package.parent.name}: {docstring.partition(chr(10))[0].rstrip('.')}")
 
 
+def pytest_parallel_problem(item: pytest.Item) -> str | None:
+    """Reports put the tests of a problem together."""
+    return item.path.relative_to(CASES).parts[0] if item.path.is_relative_to(CASES) else None
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests of a problem with its name."""
     if item.path.is_relative_to(CASES):

@@ -18,3 +18,11 @@ def pytest_parallel_backends(config: pytest.Config) -> Sequence[Backend]:  # typ
     One of the same name as an existing backend replaces it. Derive from ``RunnerBackend`` and
     ``Host`` for workers that a runner can own, or implement ``Backend`` from the ground.
     """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_parallel_problem(item: pytest.Item) -> str | None:
+    """Say what a test computes, its problem: reports put the tests of one problem together.
+
+    By default that is the name of the test's module, without ``test_``.
+    """

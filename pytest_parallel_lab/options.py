@@ -85,6 +85,18 @@ def add_options(parser: pytest.Parser) -> None:
         help="the backend that the function of --parallel-subject is written for, such as mpi",
     )
     group.addoption(
+        "--parallel-report",
+        metavar="FILE",
+        default=None,
+        help="write a report in HTML: verdicts, scaling, timelines, explorations and deadlocks in one file",
+    )
+    group.addoption(
+        "--parallel-plots",
+        metavar="DIR",
+        default=None,
+        help="draw scaling curves into this directory, as PNG and SVG",
+    )
+    group.addoption(
         "--parallel-doctor",
         action="store_true",
         help="start every backend once, tell what this machine has and what is missing, and exit",

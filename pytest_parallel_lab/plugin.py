@@ -15,11 +15,13 @@ from pytest_parallel_lab.fixtures.explore import explore
 from pytest_parallel_lab.fixtures.leases import _parallel_leases, leases_of
 from pytest_parallel_lab.fixtures.mpi import mpiexec
 from pytest_parallel_lab.fixtures.pools import parallel_pool, process_pool, thread_pool
+from pytest_parallel_lab.fixtures.report import parallel_report
 from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, parallel_subject, parallel_workers
+from pytest_parallel_lab.fixtures.scaling import scaling
 from pytest_parallel_lab.fixtures.supervised import supervised
 from pytest_parallel_lab.fixtures.write_sets import write_sets
 from pytest_parallel_lab.model.cores import usable_cores
-from pytest_parallel_lab.report import attachments, terminal
+from pytest_parallel_lab.report import attachments, collect, facts, terminal
 
 __all__ = [
     "_parallel_leases",
@@ -29,10 +31,12 @@ __all__ = [
     "mpiexec",
     "parallel_backend",
     "parallel_pool",
+    "parallel_report",
     "parallel_run",
     "parallel_subject",
     "parallel_workers",
     "process_pool",
+    "scaling",
     "supervised",
     "thread_pool",
     "write_sets",
@@ -54,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     choices = options.choices_of(config)
     marks.declare(config, choices.known_backends)
     subjects.handed_in(config)
+    collect.register(config)
     config.pluginmanager.register(timeouts.Timeouts(), "parallel_lab_timeouts")
 
 
@@ -130,6 +135,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send along what the test has for the reports."""
     report = yield
+    facts.attach_facts(item, call)
     attachments.send_along(item, report)
     return report
 

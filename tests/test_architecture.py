@@ -21,7 +21,7 @@ FLOORS = [
     ["__init__", "plugin"],
 ]
 ROOMS_OF_FLOOR_1 = ["keeper", "explore", "backends", "lease", "lab", "scaling"]  # each may import those before it
-HEAVY = ["numpy", "mpi4py", "ipyparallel", "matplotlib"]
+HEAVY = ["numpy", "mpi4py", "ipyparallel", "matplotlib", "jinja2"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

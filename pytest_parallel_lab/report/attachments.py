@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-KINDS = frozenset(["curve", "deadlock", "exploration", "figure", "map", "table", "test", "timeline"])
+KINDS = frozenset(["curve", "deadlock", "exploration", "figure", "table", "test", "timeline"])
 SPAN_KINDS = ("start-up", "compute", "communication", "waiting")
 """What a worker does in a span of a timeline."""
 
 Attachment = tuple[str, dict[str, Any]]
 
+_ON_REPORT = "parallel_lab"
 _ATTACHED = pytest.StashKey[list[Attachment]]()
 _TRAVELLED = pytest.StashKey[int]()
 
@@ -24,8 +25,8 @@ def attach(item: pytest.Item, kind: str, data: dict[str, Any]) -> None:
         item: the test, a fixture's ``request.node``.
         kind: "curve": ``ScalingCurve.to_json()``. "timeline": ``{"title": str, "spans": [[worker, start_s,
             end_s, kind, name], ...]}``, kinds as in ``SPAN_KINDS``. "exploration" and "deadlock": see
-            ``findings``. "figure": ``{"title", "svg"}``. "map": see ``maps``. "table": ``{"title", "header",
-            "rows"}``. "test": what is known of the test itself, see ``facts``.
+            ``findings``. "figure": ``{"title", "svg"}``. "table": ``{"title", "header", "rows"}``. "test": what is
+            known of the test itself, see ``facts``.
         data: what ``json`` can write; it is copied.
 
     Raises:
@@ -38,23 +39,27 @@ def attach(item: pytest.Item, kind: str, data: dict[str, Any]) -> None:
         copied = json.loads(json.dumps(data))
     except (TypeError, ValueError) as error:
         raise TypeError(f"{item.nodeid}: what is attached as {kind!r} must be plain data: {error}") from error
-    item.stash.setdefault(_ATTACHED, []).append((kind, copied))
+    _kept(item).append((kind, copied))
 
 
 def attachments_of(item: pytest.Item) -> list[Attachment]:
     """All that was attached to a test, in order."""
-    return list(item.stash.get(_ATTACHED, []))
+    return list(_kept(item))
 
 
 def attachments_on(report: pytest.TestReport) -> list[Attachment]:
     """What was attached in a report's phase of a test: the call, and what came before or after it."""
-    return [(kind, data) for kind, data in getattr(report, "parallel_lab", ())]
+    return [(kind, data) for kind, data in getattr(report, _ON_REPORT, ())]
 
 
 def send_along(item: pytest.Item, report: pytest.TestReport) -> None:
     """Put on a report what was attached since the one before, as plain lists: they survive pytest-xdist."""
-    attached = item.stash.get(_ATTACHED, [])
+    attached = _kept(item)
     new = attached[item.stash.get(_TRAVELLED, 0) :]
     item.stash[_TRAVELLED] = len(attached)
     if new:
-        report.parallel_lab = [[kind, data] for kind, data in new]
+        vars(report)[_ON_REPORT] = [[kind, data] for kind, data in new]
+
+
+def _kept(item: pytest.Item) -> list[Attachment]:
+    return item.stash.setdefault(_ATTACHED, [])

@@ -1,0 +1,86 @@
+"""The summary in Markdown, for the page of a CI job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from pytest_parallel_lab.report.curves import HEADER, panels, table_rows
+from pytest_parallel_lab.report.overview import Cell, overview
+from pytest_parallel_lab.report.records import Record, Session
+
+_MOST_FAILED = 50
+_ESCAPED = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~&@])")
+_MARKS = {"failed": "❌", "error": "❌", "xpassed": "❌", "passed": "✅", "xfailed": "🟡", "skipped": "⚪"}
+
+
+def render(session: Session) -> str:
+    """The summary: verdicts, what failed, and the curves."""
+    return "\n".join([*_lines(session), ""])
+
+
+def _lines(session: Session) -> Iterator[str]:
+    yield f"## Parallel runs of {escape(session.title)}"
+    yield ""
+    yield escape(session.summary())
+    if session.ending:
+        yield ""
+        yield f"**Not all tests ran: {escape(session.ending)}**"
+    grid = overview(record for record in session.records if record.parallel)
+    if grid.rows:
+        yield ""
+        yield from table(
+            ["problem", *(backend or "no backend" for backend in grid.backends)],
+            ([row.problem, *(_cells(row.cells[backend]) for backend in grid.backends)] for row in grid.rows),
+        )
+    yield from _failures([record for record in session.ordered() if record.bad])
+    for panel in panels(session.attached("curve")):
+        yield ""
+        yield f"### {escape(panel.title)}"
+        yield ""
+        yield from table([title or "note" for title in HEADER], table_rows(panel.series))
+        fits = [f"- {escape(series.name)}: {escape(series.told)}" for series in panel.series if series.told]
+        yield from ["", *fits] if fits else []
+
+
+def _cells(cells: Sequence[Cell]) -> str:
+    """``1: ✅ 12, 2: ❌ 3``: by worker count, how many tests, and the worst that came of them."""
+    told = []
+    for cell in cells:
+        verdicts = f" {', '.join(cell.verdicts)}" if cell.verdicts else ""
+        count = "" if cell.workers is None else f"{cell.workers}w "
+        told.append(f"{count}{_MARKS[cell.worst]} {sum(cell.outcomes.values())}{verdicts}")
+    return ", ".join(told)
+
+
+def _failures(records: Sequence[Record]) -> Iterator[str]:
+    if not records:
+        return
+    yield ""
+    yield "### Failed"
+    yield ""
+    for record in records[:_MOST_FAILED]:
+        yield f"- `{_code(record.nodeid)}`: {escape(record.message or record.verdict)}"
+    if len(records) > _MOST_FAILED:
+        yield f"- and {len(records) - _MOST_FAILED} more"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table."""
+    yield _row(header)
+    yield "|" + "---|" * len(header)
+    for row in rows:
+        yield _row(row)
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    return _ESCAPED.sub(r"\\\1", " ".join(text.split()))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(escape(str(cell)) for cell in cells) + " |"
+
+
+def _code(text: str) -> str:
+    return " ".join(text.split()).replace("`", "'")
