@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pytest_parallel_lab.model.exploration import Exploration
     from pytest_parallel_lab.model.implementation import implementation, name_of
     from pytest_parallel_lab.model.outcome import Outcome
+    from pytest_parallel_lab.model.projection import Projection, project
     from pytest_parallel_lab.model.scaling_curve import (
         CurveWarning,
         NoSerialTime,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from pytest_parallel_lab.model.settings import Settings
     from pytest_parallel_lab.model.statistics import Estimate
     from pytest_parallel_lab.model.write_sets import WriteSets
+    from pytest_parallel_lab.scaling.communication import Communication, measure_communication
     from pytest_parallel_lab.scaling.measure import ReturnedEarly, measure_scaling
 
 __version__ = "0.1.0"
@@ -63,6 +65,7 @@ _HOMES = {
     "BackendMissing": "model.errors",
     "BadSetting": "model.errors",
     "CannotSend": "model.errors",
+    "Communication": "scaling.communication",
     "CurveWarning": "model.scaling_curve",
     "Deadlock": "model.errors",
     "Estimate": "model.statistics",
@@ -81,6 +84,7 @@ _HOMES = {
     "Outcome": "model.outcome",
     "ParallelError": "model.errors",
     "PotentialDeadlock": "model.errors",
+    "Projection": "model.projection",
     "Race": "model.errors",
     "ReturnedEarly": "scaling.measure",
     "RunnerBackend": "backends.base",
@@ -103,8 +107,10 @@ _HOMES = {
     "WritesOverlap": "model.errors",
     "blocks": "model.decomposition",
     "implementation": "model.implementation",
+    "measure_communication": "scaling.communication",
     "measure_scaling": "scaling.measure",
     "name_of": "model.implementation",
+    "project": "model.projection",
 }
 
 __all__ = [
@@ -112,6 +118,7 @@ __all__ = [
     "BackendMissing",
     "BadSetting",
     "CannotSend",
+    "Communication",
     "CurveWarning",
     "Deadlock",
     "Estimate",
@@ -130,6 +137,7 @@ __all__ = [
     "Outcome",
     "ParallelError",
     "PotentialDeadlock",
+    "Projection",
     "Race",
     "ReturnedEarly",
     "RunnerBackend",
@@ -152,8 +160,10 @@ __all__ = [
     "WritesOverlap",
     "blocks",
     "implementation",
+    "measure_communication",
     "measure_scaling",
     "name_of",
+    "project",
 ]
 
 
