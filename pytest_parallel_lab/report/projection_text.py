@@ -9,7 +9,7 @@ from pytest_parallel_lab.model.scaling_curve import ScalingCurve
 from pytest_parallel_lab.model.task_simulation import DECOMPOSITIONS
 from pytest_parallel_lab.report.columns import Column, Look, lay_out, paragraph, told_estimate
 from pytest_parallel_lab.report.curve_text import told_confidence, unit_of
-from pytest_parallel_lab.scaling.beyond import outside_tasks_s, project_curve, why_no_projection
+from pytest_parallel_lab.scaling.beyond import project_curve, waited_s, why_no_projection
 from pytest_parallel_lab.scaling.communication import Communication
 
 _SAID_BY_THE_TABLE = ("nothing was run on ", "the decomposition is ")
@@ -85,10 +85,10 @@ def _label(theirs: Sequence[Projection], every: Sequence[Projection]) -> str:
 
 
 def _serial(curve: ScalingCurve, look: Look) -> str:
-    outside = outside_tasks_s(curve)
-    factor, unit = unit_of([outside.value], look)
-    told = told_estimate([outside], factor)[0]
-    return f"what the one worker did not compute is serial, but for the master's service: {told} {unit}"
+    waited = waited_s(curve)
+    factor, unit = unit_of([waited.value], look)
+    told = told_estimate([waited], factor)[0]
+    return f"what the one worker waited for is serial, but for the master's service: {told} {unit}"
 
 
 def _table(found: Sequence[Projection], look: Look) -> list[str]:

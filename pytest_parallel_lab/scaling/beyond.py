@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import mean, stdev
 
 from pytest_parallel_lab.model.least_squares import student_quantile
 from pytest_parallel_lab.model.projection import Projection
-from pytest_parallel_lab.model.scaling_curve import ScalingCurve
+from pytest_parallel_lab.model.scaling_curve import ScalingCurve, WorkerTimes
 from pytest_parallel_lab.model.statistics import Estimate
 from pytest_parallel_lab.scaling.communication import Communication
 
@@ -31,12 +32,19 @@ def why_no_projection(curve: ScalingCurve) -> str | None:
 
 
 def project_curve(
-    curve: ScalingCurve, workers: int, decomposition: str, communication: Communication | None = None
+    curve: ScalingCurve,
+    workers: int,
+    decomposition: str,
+    communication: Communication | None = None,
+    *,
+    chunk: int = 1,
+    seed: int = 0,
 ) -> Projection:
     """Project a curve's time on more workers.
 
-    The tasks' times are those measured on one worker. What that worker did not compute, as arguments
-    were being prepared and results put together, is taken for serial, but for the master's service.
+    A task's time is that measured on one worker, with its share of what that worker spent on taking tasks
+    and giving results. What it waited for, as arguments were being prepared and results put
+    together, is taken for serial, but for the master's service.
 
     Args:
         curve: with times of tasks.
@@ -44,29 +52,49 @@ def project_curve(
         decomposition: "block", "cyclic" or "dynamic".
         communication: as measured on the same backend; gives the master's service of dynamic tasks. None
             to take it for nothing.
+        chunk: tasks that go together.
+        seed: of the simulated runs.
 
     Raises:
         BadSetting: there are no times of tasks.
     """
     tasks = len(curve.task_times_s[0]) if curve.task_times_s else 0
     service = communication.service_s() if communication else Estimate(0.0, 0.0, 0.0)
-    return curve.project(
+    return replace(curve, task_times_s=_with_communication(curve)).project(
         workers,
         decomposition,
+        chunk=chunk,
         service_s=service if decomposition == "dynamic" else 0.0,
-        serial_s=outside_tasks_s(curve, tasks * service.value),
+        serial_s=waited_s(curve, tasks * service.value),
         replicates=_REPLICATES[tasks > _FEW_TASKS] if curve.confidence <= 0.95 else None,
+        seed=seed,
     )
 
 
-def outside_tasks_s(curve: ScalingCurve, service_s: float = 0.0) -> Estimate:
-    """Seconds on one worker that are no task's, in another run, without the master's service of all tasks."""
-    if 1 not in curve.workers:
+def waited_s(curve: ScalingCurve, service_s: float = 0.0) -> Estimate:
+    """Seconds that one worker waits in another run, without the master's service of all tasks."""
+    waits = [sum(one.waiting_s for one in workers) for workers in _on_one_worker(curve)]
+    if not waits:
         return Estimate(0.0, 0.0, 0.0)
-    rounds = [sum(one.communication_s + one.waiting_s for one in workers) for workers in curve.point(1).breakdown]
-    if not rounds:
-        return Estimate(0.0, 0.0, 0.0)
-    return predicted([max(0.0, seconds - service_s) for seconds in rounds], curve.confidence)
+    return predicted([max(0.0, seconds - service_s) for seconds in waits], curve.confidence)
+
+
+def _with_communication(curve: ScalingCurve) -> tuple[tuple[float, ...], ...]:
+    """Times of tasks with the worker's communication, which the workers do side by side as they compute."""
+    rounds = _on_one_worker(curve)
+    if len(rounds) != len(curve.task_times_s):
+        return curve.task_times_s
+    found = []
+    for times, workers in zip(curve.task_times_s, rounds):
+        compute_s = sum(one.compute_s for one in workers)
+        moving_s = sum(one.communication_s for one in workers)
+        factor = 1 + moving_s / compute_s if compute_s else 1.0
+        found.append(tuple(time_s * factor for time_s in times))
+    return tuple(found)
+
+
+def _on_one_worker(curve: ScalingCurve) -> tuple[tuple[WorkerTimes, ...], ...]:
+    return curve.point(1).breakdown if 1 in curve.workers else ()
 
 
 def predicted(samples: Sequence[float], confidence: float) -> Estimate:
