@@ -6,6 +6,7 @@ import datetime
 import importlib.util
 import os
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,9 @@ class Collector:
             self.written.append(f"parallel {what}: {where}")
         except OSError as error:
             self.failed.append(f"parallel {what} could not be written to {place}: {error}")
+        except Exception:  # a defect of ours, or data of a test that is not as it should be: the tests' results count
+            told_why = traceback.format_exc().rstrip()
+            self.failed.append(f"parallel {what} could not be written to {place}:\n{told_why}")
 
     def _session(self, session: pytest.Session) -> Session:
         records = list(self._records.values())

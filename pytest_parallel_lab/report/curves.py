@@ -16,7 +16,7 @@ from pytest_parallel_lab.report.records import Record, seconds
 
 MEASURES = ("speed-up", "efficiency", "time")
 FITTED = {"amdahl": "Amdahl's law", "gustafson": "Gustafson's law", "usl": "Universal Scalability Law", "": ""}
-HEADER = ("implementation", "backend", "workers", "time", "speed-up", "efficiency", "serial fraction", "")
+HEADER = ("implementation", "backend", "workers", "time", "speed-up", "efficiency", "serial fraction", "imbalance", "")
 _MOST_FITTED = 60
 
 
@@ -53,6 +53,12 @@ class Series:
     told: str = ""
     relative: bool = False
 
+    @property
+    def warnings(self) -> list[str]:
+        """What may have spoilt the measurement, as was noted with it."""
+        found = self.curve.machine.get("warnings", ())
+        return [str(one) for one in found] if isinstance(found, (list, tuple)) else []
+
 
 @dataclass
 class Panel:
@@ -72,6 +78,11 @@ class Panel:
     def oversubscribed(self) -> bool:
         """Whether there are points with more workers than cores."""
         return any(point.oversubscribed for series in self.series for point in series.curve.points)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What may have spoilt the measurements, each once."""
+        return list(dict.fromkeys(text for series in self.series for text in series.warnings))
 
     def ideal(self, measure: str) -> dict[int, float]:
         """What perfect scaling would give, by worker count; empty where there is nothing to start from."""
@@ -150,6 +161,7 @@ def table_rows(series: Sequence[Series]) -> Iterator[tuple[str, ...]]:
                 _text(gain),
                 _text(share, percent=True),
                 _text(fraction, percent=True),
+                _text(curve.imbalance(point.workers)) if point.breakdown else "",
                 ", ".join(notes),
             )
 

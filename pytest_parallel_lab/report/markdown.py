@@ -10,7 +10,7 @@ from pytest_parallel_lab.report.overview import Cell, overview
 from pytest_parallel_lab.report.records import Record, Session
 
 _MOST_FAILED = 50
-_ESCAPED = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~&@])")
+_ESCAPED = re.compile(r"([\\`*_\[\]<>#|~&@])")
 _MARKS = {"failed": "❌", "error": "❌", "xpassed": "❌", "passed": "✅", "xfailed": "🟡", "skipped": "⚪"}
 
 

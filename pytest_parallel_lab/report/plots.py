@@ -6,12 +6,12 @@ import io
 import math
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_parallel_lab.report.curves import FITTED, MEASURES, Panel, Series
+from pytest_parallel_lab.report.records import seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +22,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("solid", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 _INK, _FAINT = "#010203", "#010204"  # stand for the page's colours: replaced by CSS variables
 _THEMED = tuple(f"#01030{number}" for number in range(len(LIGHT)))
+_PLACES = re.compile(r' (?:d|x|y|transform)="[^"]*"')
 _FONT = re.compile(r"font-family: [^;\"]*")
 _STYLE = {
     "svg.fonttype": "none",
@@ -43,7 +44,7 @@ def scaling_figures(panel: Panel) -> list[tuple[str, str]]:
     for measure in MEASURES:
         with _style():
             figure = _new((4.6, 3.5), layout=None)
-            figure.subplots_adjust(0.14, 0.14, 0.98, 0.97)
+            figure.subplots_adjust(0.16, 0.14, 0.98, 0.97)
             _draw(figure.subplots(), panel, measure, _THEMED)
             figures.append((measure, themed_svg(figure)))
     return figures
@@ -103,7 +104,7 @@ def themed_svg(figure: Figure) -> str:
     text = svg_text(figure)
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
-    text = re.sub(r"(\d+\.\d\d)\d+", r"\1", text)
+    text = _PLACES.sub(lambda found: re.sub(r"(\d\.\d\d)\d+", r"\1", found[0]), text)
     text = text.replace(_INK, "currentColor").replace(_FAINT, "var(--line)")
     for number, colour in enumerate(_THEMED):
         text = text.replace(colour, f"var(--s{number})")
@@ -145,13 +146,15 @@ def _draw(axes: Axes, panel: Panel, measure: str, colours: Sequence[str], ink: s
     for number, series in enumerate(panel.series):
         _draw_series(axes, series, measure, colours[number % len(colours)], number)
     axes.set_xlabel("workers")
-    axes.set_ylabel("seconds" if measure == "time" else measure)
+    axes.set_ylabel(measure)
     if measure == "time" or logarithmic:
         axes.set_xscale("log", base=2)
     if measure == "time":
         axes.set_yscale("log", base=10)
-        axes.yaxis.set_minor_formatter(_plain_numbers())
-        axes.yaxis.set_major_formatter(_plain_numbers())
+        _label_125(axes, seconds)
+    elif measure == "speed-up" and logarithmic:
+        axes.set_yscale("log", base=2)
+        axes.yaxis.set_major_formatter("{x:g}")
     else:
         axes.set_ylim(bottom=0)
     shown = counts if len(counts) <= 10 else [p for p in counts if math.log2(p).is_integer()]
@@ -190,17 +193,13 @@ def _draw_series(axes: Axes, series: Series, measure: str, colour: str, number: 
         axes.plot([], [], color=colour, lw=1, linestyle=(0, (1, 1)), label=f"{series.name}: {FITTED[series.law]}")
 
 
-def _plain_numbers() -> Any:
-    from matplotlib.ticker import FuncFormatter
+def _label_125(axes: Axes, told: Callable[[float], str]) -> None:
+    """Label 1, 2 and 5 of every decade; others would be too many."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    format_: Callable[[float, Any], str] = partial(_plain_number)
-    return FuncFormatter(format_)
-
-
-def _plain_number(value: float, _: Any) -> str:
-    """1, 2 and 5 of every decade; others would be too many."""
-    leading = f"{value:.0e}"[0]
-    return f"{value:g}" if leading in "125" else ""
+    axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: told(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _ink(axes: Axes, ink: str) -> None:

@@ -78,6 +78,9 @@ class Record:
                 self._learn(data)
             else:
                 self.attachments.append((kind, data))
+                if kind == "curve":
+                    ran = [(data["backend"], point["workers"]) for point in data["points"]]
+                    self.runs = tuple(dict.fromkeys([*self.runs, *ran]))
         outcome = _outcome(report)
         if outcome != "passed" and not self.bad:
             self.outcome = outcome
@@ -86,7 +89,7 @@ class Record:
     def _learn(self, facts: dict[str, Any]) -> None:
         for name, value in facts.items():
             if name == "runs":
-                self.runs = tuple((backend, workers) for backend, workers in value)
+                self.runs = tuple(dict.fromkeys([*self.runs, *((backend, workers) for backend, workers in value)]))
             elif name == "raised":
                 self.raised = self.raised or value
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ _BOX = 360.0
 _LINE = 18.0
 _PADDING = 10.0
 _GAP = 30.0
-_LANE = 22.0
+_LANE = 40.0
 _CHARACTERS = 46
 
 
@@ -72,7 +72,9 @@ class Graph:
 
 def lay_out(waits: Sequence[Mapping[str, Any]]) -> Graph:
     """Lay out waits as in ``findings.deadlock_data``: the cycle on top, in its order; then the others."""
-    names = list(dict.fromkeys([*(w["who"] for w in waits), *(w["held_by"] for w in waits if w["held_by"])]))
+    known = dict.fromkeys(w["who"] for w in waits)
+    ends = [_up_to(wait, known) for wait in waits]
+    names = list(dict.fromkeys([*known, *(end for end in ends if end)]))
     cycle = [wait["who"] for wait in waits if wait["in_cycle"]]
     boxes: dict[str, Box] = {}
     y = 0.0
@@ -83,16 +85,23 @@ def lay_out(waits: Sequence[Mapping[str, Any]]) -> Graph:
         y += height + _GAP
     arrows = []
     lanes = {"right": 0, "left": 0}
-    for wait in waits:
-        if not wait["held_by"]:
+    for wait, name in zip(waits, ends):
+        if not name:
             continue
-        start, end = boxes[wait["who"]], boxes[wait["held_by"]]
+        start, end = boxes[wait["who"]], boxes[name]
         in_cycle = bool(wait["in_cycle"]) and start.in_cycle and end.in_cycle
         path = _path(start, end, names.index(end.who) - names.index(start.who), lanes, in_cycle=in_cycle)
         arrows.append(Arrow(path, in_cycle, f"{start.who} waits for {end.who}"))
     left = lanes["left"] * _LANE + (8 if lanes["left"] else 2)
     right = lanes["right"] * _LANE + (8 if lanes["right"] else 2)
     return Graph(list(boxes.values()), arrows, left, left + _BOX + right, max(0.0, y - _GAP))
+
+
+def _up_to(wait: Mapping[str, Any], known: Iterable[str]) -> str:
+    """Who could end a wait: who has the lock, or whose end is waited for; "" where nobody is known."""
+    if wait["held_by"]:
+        return str(wait["held_by"])
+    return max((name for name in known if wait["what"].startswith(f"the end of {name}")), key=len, default="")
 
 
 def _told(wait: Mapping[str, Any]) -> list[str]:
