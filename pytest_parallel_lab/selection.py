@@ -64,6 +64,12 @@ def prepare(item: pytest.Item, choices: Choices) -> None:
         item.add_marker(backend)
 
 
+def _backends_of(item: pytest.Item, choices: Choices) -> list[str]:
+    """The backends that a test is marked with: by ``prepare``, or by hand for one that nothing else tells of."""
+    named = {mark.name for mark in item.iter_markers()}
+    return [name for name in choices.known_backends if name in named]
+
+
 def leave_out(items: list[pytest.Item], choices: Choices) -> list[pytest.Item]:
     """Take out tests on backends that were not chosen, and counts a backend cannot have; return them."""
     placed = {id(item) for item in items if _has_a_place(item, choices)}
@@ -73,7 +79,7 @@ def leave_out(items: list[pytest.Item], choices: Choices) -> list[pytest.Item]:
 
 
 def _has_a_place(item: pytest.Item, choices: Choices) -> bool:
-    backends = marks.backends_of(item)
+    backends = _backends_of(item, choices)
     if "serial" in backends and (marks.workers_of(item) or 1) > 1:
         return False
     return all(backend in choices.backends for backend in backends)
@@ -82,7 +88,7 @@ def _has_a_place(item: pytest.Item, choices: Choices) -> bool:
 def skip_if_missing(item: pytest.Item, choices: Choices) -> None:
     """Skip a test, before its fixtures are set up, whose backend cannot run here; fail it if required."""
     __tracebackhide__ = True
-    for backend in marks.backends_of(item):
+    for backend in _backends_of(item, choices):
         demand(backend, choices)
 
 

@@ -41,6 +41,9 @@ def traced_request(mpi: Any, tracer: Tracer) -> Any:
         Waitall, waitall = _waiting_for_all("Waitall", mpi, tracer), _waiting_for_all("waitall", mpi, tracer)
         Waitany, waitany = _waiting_for_any("Waitany", mpi, tracer), _waiting_for_any("waitany", mpi, tracer)
         Waitsome, waitsome = _waiting_for_some("Waitsome", mpi, tracer), _waiting_for_some("waitsome", mpi, tracer)
+        Testall, testall = _testing_all("Testall", mpi), _testing_all("testall", mpi)
+        Testany, testany = _testing_any("Testany", mpi), _testing_any("testany", mpi)
+        Testsome, testsome = _testing_some("Testsome", mpi), _testing_some("testsome", mpi)
 
     return Request
 
@@ -52,7 +55,7 @@ def _waiting(name: str, mpi: Any, tracer: Tracer) -> Callable[..., Any]:
         status = status or mpi.Status()
         with tracer.waiting(name, _parts([request])):
             result = plain(request, status)
-        request._lab_done(status)
+        _note_done(request, status)
         return result
 
     return wait
@@ -65,7 +68,7 @@ def _testing(name: str, mpi: Any) -> Callable[..., Any]:
         status = status or mpi.Status()
         result = plain(request, status)
         if result if isinstance(result, bool) else result[0]:
-            request._lab_done(status)
+            _note_done(request, status)
         return result
 
     return test
@@ -79,8 +82,7 @@ def _waiting_for_all(name: str, mpi: Any, tracer: Tracer) -> Any:
         with tracer.waiting(name, _parts(requests)):
             result = plain(requests, statuses)
         for request, status in zip(requests, statuses):
-            if hasattr(request, "_lab_done"):
-                request._lab_done(status)
+            _note_done(request, status)
         return result
 
     return classmethod(waitall)
@@ -94,27 +96,69 @@ def _waiting_for_any(name: str, mpi: Any, tracer: Tracer) -> Any:
         with tracer.waiting(name, _parts(requests), any_will_do=True):
             result = plain(requests, status)
         index = result if isinstance(result, int) else result[0]
-        if 0 <= index < len(requests) and hasattr(requests[index], "_lab_done"):
-            requests[index]._lab_done(status)
+        if 0 <= index < len(requests):
+            _note_done(requests[index], status)
         return result
 
     return classmethod(waitany)
 
 
 def _waiting_for_some(name: str, mpi: Any, tracer: Tracer) -> Any:
-    plain = getattr(mpi.Request, name)
+    some = _testing_some(name, mpi).__func__
 
     def waitsome(cls: type, requests: Sequence[Any], statuses: list[Any] | None = None) -> Any:
-        statuses = [mpi.Status() for _ in requests] if statuses is None else statuses
         with tracer.waiting(name, _parts(requests), any_will_do=True):
-            result = plain(requests, statuses)
-        indices = result[0] if isinstance(result, tuple) else result
-        for index, status in zip(indices or (), statuses):
-            if hasattr(requests[index], "_lab_done"):
-                requests[index]._lab_done(status)
-        return result
+            return some(cls, requests, statuses)
 
     return classmethod(waitsome)
+
+
+def _testing_some(name: str, mpi: Any) -> Any:
+    plain = getattr(mpi.Request, name)
+
+    def some(cls: type, requests: Sequence[Any], statuses: list[Any] | None = None) -> Any:
+        statuses = [mpi.Status() for _ in requests] if statuses is None else statuses
+        result = plain(requests, statuses)
+        indices = result[0] if isinstance(result, tuple) else result
+        for index, status in zip(indices or (), statuses):
+            _note_done(requests[index], status)
+        return result
+
+    return classmethod(some)
+
+
+def _testing_all(name: str, mpi: Any) -> Any:
+    plain = getattr(mpi.Request, name)
+
+    def testall(cls: type, requests: Sequence[Any], statuses: list[Any] | None = None) -> Any:
+        statuses = [mpi.Status() for _ in requests] if statuses is None else statuses
+        result = plain(requests, statuses)
+        if result if isinstance(result, bool) else result[0]:
+            for request, status in zip(requests, statuses):
+                _note_done(request, status)
+        return result
+
+    return classmethod(testall)
+
+
+def _testing_any(name: str, mpi: Any) -> Any:
+    plain = getattr(mpi.Request, name)
+
+    def testany(cls: type, requests: Sequence[Any], status: Any = None) -> Any:
+        status = status or mpi.Status()
+        result = plain(requests, status)
+        index, done, *_ = result
+        if done and 0 <= index < len(requests):
+            _note_done(requests[index], status)
+        return result
+
+    return classmethod(testany)
+
+
+def _note_done(request: Any, status: Any) -> None:
+    """Note that a request is done; one that was made before requests were traced notes nothing."""
+    if hasattr(request, "_lab_done"):
+        request._lab_done(status)
 
 
 def _parts(requests: Sequence[Any]) -> list[Part]:
