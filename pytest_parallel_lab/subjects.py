@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -57,10 +57,10 @@ def listed_in(mark: pytest.Mark, where: str) -> list[Function]:
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
-    """Where an implementation was handed in, take out the tests that take none; return them.
+    """Where an implementation was handed in, take out the tests that take none, or call it otherwise; return them.
 
     Raises:
-        pytest.UsageError: no test is left, or the function does not fit a test.
+        pytest.UsageError: no test takes one, or the function fits none of them.
     """
     subject = handed_in(config)
     if subject is None:
@@ -68,18 +68,22 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]
     taking = [item for item in items if FIXTURE in getattr(item, "fixturenames", ())]
     if items and not taking:
         raise pytest.UsageError(f"{OPTION}: none of the chosen tests takes a subject; choose a problem's with -m")
-    for item in taking:
-        mark = item.get_closest_marker(MARK)
-        if mark is not None:
-            _check_fits(subject, listed_in(mark, item.nodeid), item.nodeid)
+    refused = {id(item): why for item in taking if (why := _misfit(subject, item))}
+    if refused and len(refused) == len(taking):
+        raise pytest.UsageError(f"{OPTION}: {next(iter(refused.values()))}")
+    taking = [item for item in taking if id(item) not in refused]
     kept = set(map(id, taking))
     out = [item for item in items if id(item) not in kept]
     items[:] = taking
     return out
 
 
-def _check_fits(subject: Function, listed: Sequence[Function], where: str) -> None:
-    """Refuse a function that cannot be called as those it stands in for."""
+def _misfit(subject: Function, item: pytest.Item) -> str | None:
+    """Why a function cannot be called as those it stands in for; None where it can."""
+    mark = item.get_closest_marker(MARK)
+    if mark is None:
+        return None
+    listed = listed_in(mark, item.nodeid)
     model = next((one for one in listed if _backend(one) == _backend(subject)), listed[0])
     wanted = [p for p in _parameters(model) if p.kind is not inspect.Parameter.KEYWORD_ONLY]
     needed = [p for p in wanted if p.default is inspect.Parameter.empty]
@@ -89,10 +93,11 @@ def _check_fits(subject: Function, listed: Sequence[Function], where: str) -> No
         inspect.signature(subject).bind(*handle, *[None] * len(needed), **told)
     except TypeError as error:
         arguments = ", ".join([*(["its pool, view or communicator"] if handle else []), *(p.name for p in needed)])
-        raise pytest.UsageError(
-            f"{OPTION}: {name_of(subject)}{inspect.signature(subject)} does not fit {where}: {error}. It is called "
+        return (
+            f"{name_of(subject)}{inspect.signature(subject)} does not fit {item.nodeid}: {error}. It is called "
             f"with ({arguments}), as {name_of(model)}{inspect.signature(model)} is; choose its problem's tests with -m"
-        ) from None
+        )
+    return None
 
 
 def _parameters(function: Function) -> list[inspect.Parameter]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -230,3 +231,13 @@ def test_idle_ranks_sleep(lab: Lab) -> None:
     before = [sum(r.cpu_times()[:2]) for r in ranks]
     time.sleep(0.5)
     assert [sum(r.cpu_times()[:2]) for r in ranks] == before
+
+
+def wrong_rank(comm: Any) -> None:
+    comm.send("x", comm.size)
+
+
+def test_an_error_of_mpi_is_told_without_starting_mpi_here(lab: Lab) -> None:
+    with pytest.raises(WorkerRaised, match=r"(?is)raised Exception.*in wrong_rank.*rank"):
+        lab.run(wrong_rank, backend="mpi", workers=2)
+    assert "mpi4py.MPI" not in sys.modules

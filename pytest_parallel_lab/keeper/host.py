@@ -175,8 +175,9 @@ def report_raised(
         text = "".join(traceback.format_exception(type(error), error, tb))
     parcel = None
     with contextlib.suppress(Exception):
-        parcel = pack_value(error)
-        parcel.load()  # an exception that cannot be rebuilt would only fail over there
+        if not type(error).__module__.startswith("mpi4py"):  # rebuilding one of these would start MPI over there
+            parcel = pack_value(error)
+            parcel.load()  # an exception that cannot be rebuilt would only fail over there
     channel.send(kind, {**(body or {}), "type_name": type(error).__name__, "traceback": text}, parcel)
 
 

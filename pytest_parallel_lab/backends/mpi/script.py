@@ -41,22 +41,28 @@ class ScriptResult:
             that was still running when another one had failed, and was then killed.
         stdout: what each rank printed.
         stderr: what each rank wrote to standard error.
+        launcher: what the launcher itself printed, such as why it has ended all ranks.
     """
 
     script: str
     returncode: list[int | None]
     stdout: list[str]
     stderr: list[str]
+    launcher: str = ""
 
     def check(self) -> None:
         """Raise ScriptFailed unless every rank ended with exit code 0."""
         __tracebackhide__ = True
         if all(code == 0 for code in self.returncode):
             return
-        lines = [f"mpi: {self.script} failed on rank {', '.join(str(r) for r in self._failed())}"]
+        failed = ", ".join(map(str, self._failed()))
+        what = f"failed on rank {failed}" if failed else "failed: all ranks were ended at once, as by MPI_Abort"
+        lines = [f"mpi: {self.script} {what}"]
+        if self.launcher:
+            lines += ["", "### the launcher printed", self.launcher.rstrip()]
         for rank in sorted(range(len(self.returncode)), key=lambda r: r not in self._failed()):
             code = self.returncode[rank]
-            end = "had not finished and was killed" if code is None else _end(code)
+            end = "was ended before it could tell how" if code is None else _end(code)
             lines += ["", f"### rank {rank} of {len(self.returncode)} {end}", self.stderr[rank].rstrip()]
         raise ScriptFailed("\n".join(lines).rstrip())
 
@@ -104,8 +110,8 @@ def run_script(
             gather([channels[rank] for rank in in_order], note, done=lambda: len(codes) == ranks)
         finally:
             launch.close(limit_s=_STOP_LIMIT_S if len(codes) == ranks else 0.0)
-        read = [[_read(directory, rank, name) for rank in range(ranks)] for name in ("out", "err")]
-        return ScriptResult(str(script), [codes.get(rank) for rank in range(ranks)], *read)
+        out, err = ([_read(directory, rank, name) for rank in range(ranks)] for name in ("out", "err"))
+        return ScriptResult(str(script), [codes.get(rank) for rank in range(ranks)], out, err, launch.printed())
 
 
 def _read(directory: str, rank: int, name: str) -> str:

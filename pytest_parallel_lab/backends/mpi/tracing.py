@@ -104,18 +104,23 @@ class Tracing:
     def _peer(self, comm: Any, rank: int) -> int | None:
         return None if rank == self._mpi.ANY_SOURCE else comm._lab_ranks[rank]
 
+    @staticmethod
+    def _is_rank(comm: Any, rank: int) -> bool:
+        """Whether there is such a rank. Nobody waits for nobody, and a wrong one is for MPI to report."""
+        return isinstance(rank, int) and 0 <= rank < len(comm._lab_ranks)
+
     def _tag(self, tag: int) -> int | None:
         return None if tag == self._mpi.ANY_TAG else tag
 
     def _to(self, comm: Any, dest: int, tag: int, name: str) -> list[Part]:
-        if dest == self._mpi.PROC_NULL:
+        if not self._is_rank(comm, dest):
             return []
         peer = comm._lab_ranks[dest]
         self._tracer.sent[comm._lab_name, peer, tag] += 1
         return [Part(SEND, comm._lab_name, comm._lab_ranks, peer, tag, name=name)]
 
     def _from(self, comm: Any, source: int, tag: int, name: str) -> list[Part]:
-        if source == self._mpi.PROC_NULL:
+        if source != self._mpi.ANY_SOURCE and not self._is_rank(comm, source):
             return []
         peer = self._peer(comm, source)
         return [Part(RECEIVE, comm._lab_name, comm._lab_ranks, peer, self._tag(tag), name=name)]
