@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_parallel_lab.keeper.memory import SharedArray
     from pytest_parallel_lab.lab import Lab
     from pytest_parallel_lab.lease import Lease
+    from pytest_parallel_lab.model.communication import Network
     from pytest_parallel_lab.model.decomposition import blocks
     from pytest_parallel_lab.model.errors import (
         BackendMissing,
@@ -76,6 +77,7 @@ _HOMES = {
     "Lease": "lease",
     "LeftOver": "model.errors",
     "Mismatch": "model.errors",
+    "Network": "model.communication",
     "NoSerialTime": "model.scaling_curve",
     "NotEnoughPoints": "model.scaling_laws",
     "NotHarmed": "model.errors",
@@ -129,6 +131,7 @@ __all__ = [
     "Lease",
     "LeftOver",
     "Mismatch",
+    "Network",
     "NoSerialTime",
     "NotEnoughPoints",
     "NotHarmed",
