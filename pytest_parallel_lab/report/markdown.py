@@ -44,12 +44,12 @@ def _lines(session: Session) -> Iterator[str]:
 
 
 def _cells(cells: Sequence[Cell]) -> str:
-    """``1: ✅ 12, 2: ❌ 3``: by worker count, how many tests, and the worst that came of them."""
+    """``1w ✅ 12, 2w ❌ 3/12``: by worker count, how many tests, and the worst that came of them."""
     told = []
     for cell in cells:
         verdicts = f" {', '.join(cell.verdicts)}" if cell.verdicts else ""
         count = "" if cell.workers is None else f"{cell.workers}w "
-        told.append(f"{count}{_MARKS[cell.worst]} {sum(cell.outcomes.values())}{verdicts}")
+        told.append(f"{count}{_MARKS[cell.worst]} {cell.number}{verdicts}")
     return ", ".join(told)
 
 

@@ -42,6 +42,12 @@ class Cell:
         return SYMBOLS[self.worst]
 
     @property
+    def number(self) -> str:
+        """How many tests had the worst outcome, and of how many where some had another: ``1/12``."""
+        these, all_ = self.outcomes[self.worst], sum(self.outcomes.values())
+        return f"{these}" if these == all_ else f"{these}/{all_}"
+
+    @property
     def label(self) -> str:
         """The whole cell in words."""
         where = ", ".join(part for part in (self.problem, self.backend, self.count) if part)

@@ -24,9 +24,10 @@ _INK, _FAINT = "#010203", "#010204"  # stand for the page's colours: replaced by
 _THEMED = tuple(f"#01030{number}" for number in range(len(LIGHT)))
 _PLACES = re.compile(r' (?:d|x|y|transform)="[^"]*"')
 _FONT = re.compile(r"font-family: [^;\"]*")
+_SVG = {"svg.fonttype": "none", "svg.hashsalt": "parallel-lab"}
 _STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "parallel-lab",
+    **_SVG,
+    "text.parse_math": False,  # names of tests may have dollars in them
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -85,6 +86,7 @@ def map_figure(array: Any, unit: str) -> Figure:
         image.set(xlabel="column", ylabel="row")
         histogram.hist(finite, bins=50, color=_THEMED[0], log=True)
         histogram.set(xlabel=unit or "value", ylabel="elements")
+        _label_125(histogram, "{:g}".format, (1.0,))
         for axes in (image, histogram, bar.ax):
             _ink(axes, _INK)
         bar.ax.yaxis.label.set_color(_INK)
@@ -94,7 +96,7 @@ def map_figure(array: Any, unit: str) -> Figure:
 def svg_text(figure: Figure) -> str:
     """A figure of anyone as SVG."""
     buffer = io.StringIO()
-    with _style():
+    with _context(_SVG):
         figure.savefig(buffer, format="svg")
     return buffer.getvalue()
 
@@ -122,9 +124,12 @@ def _own_ids(text: str) -> str:
 
 
 def _style(**more: Any) -> Any:
+    return _context({**_STYLE, **more})
+
+
+def _context(style: Any) -> Any:  # the keys are of a type with all their names
     import matplotlib
 
-    style: Any = {**_STYLE, **more}  # its keys are of a type with all their names
     return matplotlib.rc_context(style)
 
 
@@ -193,11 +198,11 @@ def _draw_series(axes: Axes, series: Series, measure: str, colour: str, number: 
         axes.plot([], [], color=colour, lw=1, linestyle=(0, (1, 1)), label=f"{series.name}: {FITTED[series.law]}")
 
 
-def _label_125(axes: Axes, told: Callable[[float], str]) -> None:
+def _label_125(axes: Axes, told: Callable[[float], str], which: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
     """Label 1, 2 and 5 of every decade; others would be too many."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_locator(LogLocator(10, subs=which))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: told(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
