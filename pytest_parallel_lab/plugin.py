@@ -82,10 +82,14 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"parallel-lab: workers {counts} on {usable_cores()} usable cores, BLAS pinned to 1 thread per worker"
 
 
-@pytest.hookimpl(trylast=True)  # after the parametrize marks, so that ids end with the workers
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize implementations, backends and worker counts."""
+@pytest.hookimpl(wrapper=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, None, None]:
+    """Parametrize implementations before all else, backends and worker counts after it.
+
+    So ids begin with the one and end with the others, and tests that use the same workers are neighbours.
+    """
     subjects.parametrize(metafunc)
+    yield
     selection.parametrize(metafunc)
 
 
