@@ -17,6 +17,12 @@ Run = Callable[..., pytest.RunResult]
 LIMIT_S = 60
 
 
+@pytest.fixture(autouse=True)
+def _no_step_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small projects of our tests have no place in the summary of the job that runs them."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
 @pytest.fixture
 def run_pytest(pytester: pytest.Pytester) -> Run:
     """Run pytest in a process of its own, warnings as errors, on the files that the test has made."""

@@ -114,6 +114,8 @@ class Collector:
 
     def _session(self, session: pytest.Session) -> Session:
         records = list(self._records.values())
+        for record in records:
+            record.close()
         started = datetime.datetime.fromtimestamp(self._started_s).astimezone()
         ran = sum(1 for record in records if record.raised != NOT_COLLECTED)
         stopped = session.shouldstop or session.shouldfail

@@ -34,6 +34,7 @@ class Record:
         workers: of its parameters; None where they do not say.
         runs: where it has run something: pairs of backend and workers.
         attachments: curves, timelines and all that is shown, in order.
+        begun: whether it was set up, and nothing has been heard of its call yet.
     """
 
     nodeid: str
@@ -48,6 +49,7 @@ class Record:
     workers: int | None = None
     runs: tuple[tuple[str, int], ...] = ()
     attachments: list[Attachment] = field(default_factory=list)
+    begun: bool = False
 
     @property
     def verdict(self) -> str:
@@ -82,9 +84,16 @@ class Record:
                     ran = [(data["backend"], point["workers"]) for point in data["points"]]
                     self.runs = tuple(dict.fromkeys([*self.runs, *ran]))
         outcome = _outcome(report)
+        self.begun = report.when == "setup" and outcome == "passed"
         if outcome != "passed" and not self.bad:
             self.outcome = outcome
             self.message, self.details = _told(report)
+
+    def close(self) -> None:
+        """Take note that nothing more will be heard: a test that was running then was interrupted."""
+        if self.begun:
+            self.begun = False
+            self.outcome, self.raised, self.message = "error", "interrupted", "the session ended while this test ran"
 
     def _learn(self, facts: dict[str, Any]) -> None:
         for name, value in facts.items():
