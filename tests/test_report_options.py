@@ -36,6 +36,8 @@ MIXED = """
         assert parallel_report.wanted
         parallel_report.table("sums", ["a", "b"], [[np.int64(1), np.float64(2.5)]])
         parallel_report.map("a map", np.arange(12.0).reshape(3, 4), unit="$ per \\\\frac{pixel")
+        parallel_report.map("nothing to see", np.full((2, 2), np.nan))
+        parallel_report.map("one far above", np.pad([[1e9]], 20))
         parallel_report.timeline("a timeline", [("rank 0", 0, 1.5, "compute", "all")])
         from matplotlib.figure import Figure
         parallel_report.figure("a figure", Figure())

@@ -11,6 +11,7 @@ import pytest
 
 import reference.mandelbrot
 from cases.mandelbrot import imbalance
+from cases.mandelbrot.busy_times import busy_times
 from cases.mandelbrot.ipyparallel_direct import ipyparallel_direct
 from cases.mandelbrot.ipyparallel_load_balanced import ipyparallel_load_balanced
 from cases.mandelbrot.mpi_futures import mpi_futures
@@ -22,7 +23,7 @@ from cases.mandelbrot.pool_map_block import pool_map_block
 from cases.mandelbrot.pool_map_cyclic import pool_map_cyclic
 from cases.mandelbrot.serial import serial
 from pytest_parallel_lab import name_of
-from reference.mandelbrot import UPPER_HALF, WHOLE, Region, count_point, count_points, inside_area, mandelbrot
+from reference.mandelbrot import CHUNK, UPPER_HALF, WHOLE, Region, count_point, count_points, inside_area, mandelbrot
 
 DYNAMIC = [pool_imap_unordered, ipyparallel_load_balanced, mpi_master_worker, mpi_futures]
 STATIC = [pool_map_block, pool_map_cyclic, ipyparallel_direct, mpi_scatter_block, mpi_scatter_cyclic]
@@ -149,6 +150,31 @@ def test_the_measurement_prints_its_table(capsys: pytest.CaptureFixture[str]) ->
     printed = capsys.readouterr().out
     for word in ("a pixel", "16 rows", "block", "cyclic", "dynamic", "imbalance"):
         assert word in printed
+
+
+@pytest.mark.parallel_workers(2)
+@pytest.mark.parametrize("implementation", [busy_times], ids=name_of)
+def test_where_the_time_goes(
+    implementation: Any, parallel_run: Any, parallel_workers: int, parallel_report: Any
+) -> None:
+    """For the report: the time of every pixel, of every chunk, and of every worker in each decomposition."""
+    shape = (128, 192) if parallel_report.wanted else (12, 16)
+    pixels_us = imbalance.pixel_times(UPPER_HALF, shape, 200)
+    assert pixels_us.shape == shape
+    parallel_report.map("Time of every pixel", pixels_us, unit="µs")
+
+    chunks_us = imbalance.chunk_times(UPPER_HALF, shape, 200)
+    rows = [[f"rows from {CHUNK * i}", time_us, time_us / chunks_us.mean()] for i, time_us in enumerate(chunks_us)]
+    parallel_report.table("Time of every chunk", ["chunk", "µs", "part of the mean"], rows)
+
+    found = []
+    for decomposition in imbalance.DECOMPOSITIONS:
+        busy_s = parallel_run(implementation, UPPER_HALF, shape, 200, decomposition, workers=parallel_workers)
+        assert len(busy_s) == parallel_workers
+        assert sum(busy_s) > 0
+        found.append([decomposition, *(f"{one * 1e3:.2f}" for one in busy_s), imbalance.imbalance(busy_s)])
+    header = ["decomposition", "most busy, ms", "least busy, ms", "imbalance"]
+    parallel_report.table("Imbalance of each decomposition", header, found)
 
 
 def test_a_missing_matplotlib_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -80,13 +80,18 @@ def map_figure(array: Any, unit: str) -> Figure:
     with _style():
         figure = _new((8.4, 3.6))
         image, histogram = figure.subplots(1, 2, width_ratios=(3, 2))
-        drawn = image.imshow(_coarse(values), cmap="viridis", extent=(0, values.shape[1], values.shape[0], 0))
-        bar = figure.colorbar(drawn, ax=image, label=unit)
+        # A few values far above all others would leave no colours for these.
+        low, most, high = np.quantile(finite, [0, 0.995, 1]).tolist() if finite.size else (0.0, 0.0, 0.0)
+        cut = high - low > 1.5 * (most - low) > 0
+        place = (0, values.shape[1], values.shape[0], 0)
+        drawn = image.imshow(_coarse(values), cmap="viridis", extent=place, vmax=most if cut else None)
+        bar = figure.colorbar(drawn, ax=image, label=unit, extend="max" if cut else "neither")
         bar.outline.set_visible(False)
         image.set(xlabel="column", ylabel="row")
-        histogram.hist(finite, bins=50, color=_THEMED[0], log=True)
+        if finite.size:
+            histogram.hist(finite, bins=50, color=_THEMED[0], log=True)
+            _label_125(histogram, "{:g}".format, (1.0,))
         histogram.set(xlabel=unit or "value", ylabel="elements")
-        _label_125(histogram, "{:g}".format, (1.0,))
         for axes in (image, histogram, bar.ax):
             _ink(axes, _INK)
         bar.ax.yaxis.label.set_color(_INK)
