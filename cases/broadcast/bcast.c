@@ -18,14 +18,26 @@
 #define PAGE 4096
 #define HUGE_FROM ((size_t)1 << 22)
 
+/* All ranks have the same arguments, and end together: MPI_Abort may take the words along. */
+static void refuse(const char *why, const char *text, long least)
+{
+    int rank;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (rank == 0) {
+        fprintf(stderr, why, text, least);
+        fflush(stderr);
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+    MPI_Finalize();
+    exit(2);
+}
+
 static long number(const char *text, long least)
 {
     char *end;
     long value = strtol(text, &end, 10);
-    if (*text == '\0' || *end != '\0' || value < least) {
-        fprintf(stderr, "bcast: %s: a whole number of at least %ld is wanted\n", text, least);
-        MPI_Abort(MPI_COMM_WORLD, 2);
-    }
+    if (*text == '\0' || *end != '\0' || value < least)
+        refuse("bcast: %s: a whole number of at least %ld is wanted\n", text, least);
     return value;
 }
 
@@ -52,11 +64,8 @@ int main(int argc, char **argv)
     /* As mpi4py does: with fewer threads allowed, MPICH takes another way through shared memory. */
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (argc < 3) {
-        if (rank == 0)
-            fprintf(stderr, "usage: bcast ROUNDS DOUBLES [DOUBLES ...]\n");
-        MPI_Abort(MPI_COMM_WORLD, 2);
-    }
+    if (argc < 3)
+        refuse("usage: bcast ROUNDS DOUBLES [DOUBLES ...]%s\n", "", 0);
     long rounds = number(argv[1], 1);
     for (int arg = 2; arg < argc; arg++) {
         long doubles = number(argv[arg], 0), wrong = 0;
