@@ -4,9 +4,9 @@
 
 In every round each case runs three times, in random order: on one worker, cut into the tasks of two, whose times it
 notes; on two workers, as it is; and on two workers that note their tasks' times. The first gives the projection, the
-second what it is compared with: the median, and the single runs, for the interval is that of one run.
-A projection assumes that tasks take as long beside others as alone. The third run tells how far that is so here:
-"beside" is by how much longer a task takes while the other worker computes too.
+second what it is compared with: the median, and the single runs, for the interval is that of one run. The third tells by
+how much longer tasks take while the other worker computes too, for cores share memory and caches. There are two
+projections: as if they took as long as alone, and as long as beside others, as ``--parallel-project`` does.
 ``--quick`` is to try the script out: its sizes are far too small for its figures to mean anything.
 """
 
@@ -35,7 +35,6 @@ from pytest_parallel_lab import (
     Estimate,
     Lab,
     Lease,
-    Projection,
     ScalingCurve,
     ScalingPoint,
     WorkerTimes,
@@ -43,8 +42,8 @@ from pytest_parallel_lab import (
     measure_communication,
     name_of,
 )
-from pytest_parallel_lab.model.statistics import median_interval, ratio_paired
-from pytest_parallel_lab.scaling.beyond import project_curve
+from pytest_parallel_lab.model.statistics import median_interval
+from pytest_parallel_lab.scaling.beyond import project_curve, slow_down
 
 WORKERS = 2
 CHUNKS = 4 * WORKERS  # that Pool.map cuts its tasks into, with one more for what is left over
@@ -98,21 +97,24 @@ class Case:
         (self.alone if arm == "alone" else self.beside).append(outcome.section)
 
     def curve(self) -> ScalingCurve:
-        """What was measured on one worker."""
-        told = [section.seconds()[0] for section in self.alone]
-        breakdown = tuple((WorkerTimes(one["compute"], one["communication"], one["waiting"]),) for one in told)
+        """What was measured on one worker, and where the time of two went."""
+        alone, beside = (
+            tuple(
+                tuple(WorkerTimes(one["compute"], one["communication"], one["waiting"]) for one in section.seconds())
+                for section in sections
+            )
+            for sections in (self.alone, self.beside)
+        )
         return ScalingCurve(
             name=name_of(self.function),
             backend="processes",
             mode="strong",
-            points=(ScalingPoint(1, tuple(section.elapsed_s for section in self.alone), breakdown),),
+            points=(
+                ScalingPoint(1, tuple(section.elapsed_s for section in self.alone), alone),
+                ScalingPoint(WORKERS, tuple(section.elapsed_s for section in self.beside), beside),
+            ),
             task_times_s=tuple(section.task_times_s() for section in self.alone),
         )
-
-    def slow_down(self) -> Estimate:
-        """By what factor tasks take longer beside those of the other worker than alone."""
-        beside, alone = ([sum(one.task_times_s()) for one in sections] for sections in (self.beside, self.alone))
-        return ratio_paired(beside, alone)
 
 
 def cases(quick: bool) -> list[Case]:
@@ -163,17 +165,21 @@ def told(estimate: Estimate) -> str:
     return f"{estimate.value:.3f}{between}"
 
 
-def report(case: Case, found: Projection) -> bool:
-    """Print one case; whether the measured median is where the projection says."""
-    interval = found.time_s
-    measured = median_interval(case.elapsed_s)
-    inside = sum(interval.low <= one <= interval.high for one in case.elapsed_s)
-    good = interval.low <= measured.value <= interval.high
-    print(
-        f"{case.name:<35} {told(interval):<22} {told(measured):<22} {inside:>3} of {len(case.elapsed_s):<3}"
-        f" {'inside' if good else 'OUTSIDE':<8} {told(case.slow_down())}"
-    )
-    return good
+def report(case: Case, communication: Communication) -> tuple[bool, bool]:
+    """Print one case; whether the measured median is where each of the two projections says."""
+    curve, measured = case.curve(), median_interval(case.elapsed_s)
+    verdicts = []
+    beside = slow_down(curve)
+    factor = f", a task takes {told(beside)} times as long beside others" if beside else ""
+    print(f"{case.name}: measured {told(measured)}{factor}")
+    for crowded, tasks in ((False, "as long as alone"), (True, "as long as beside others")):
+        found = project_curve(curve, WORKERS, case.decomposition, communication, crowded=crowded).time_s
+        inside = sum(found.low <= one <= found.high for one in case.elapsed_s)
+        good = found.low <= measured.value <= found.high
+        verdicts.append(good)
+        where = "the median is inside" if good else "the median is OUTSIDE"
+        print(f"    tasks {tasks:<26}{told(found):<24}{where}, and {inside} of {len(case.elapsed_s)} runs")
+    return verdicts[0], verdicts[1]
 
 
 def main() -> None:
@@ -194,9 +200,9 @@ def main() -> None:
         communication = measure(lab, chosen, rounds)
     print(communication)
     print(f"\n{rounds} rounds (and one to warm up), seconds with two workers, in brackets 95 % intervals")
-    print(f"{'':<35} {'projected':<22} {'measured, median':<22} {'runs inside':<10} {'median':<8} beside")
-    good = [report(case, project_curve(case.curve(), WORKERS, case.decomposition, communication)) for case in chosen]
-    print(f"{sum(good)} of {len(good)} medians are inside")
+    good = [report(case, communication) for case in chosen]
+    for place, tasks in enumerate(("alone", "beside others")):
+        print(f"tasks as long as {tasks}: {sum(one[place] for one in good)} of {len(good)} medians are inside")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,14 @@ from pytest_parallel_lab.model.statistics import Estimate
 from pytest_parallel_lab.model.task_simulation import simulate
 from pytest_parallel_lab.report.columns import Look
 from pytest_parallel_lab.report.projection_text import assumptions, projection_lines
-from pytest_parallel_lab.scaling.beyond import predicted, project_curve, waited_s, why_no_projection
+from pytest_parallel_lab.scaling.beyond import (
+    crowd_of,
+    predicted,
+    project_curve,
+    slow_down,
+    waited_s,
+    why_no_projection,
+)
 from pytest_parallel_lab.scaling.communication import Communication
 
 FREE = Estimate(0.0, 0.0, 0.0)
@@ -76,6 +83,35 @@ def test_what_is_serial_stays() -> None:
 def test_chunks_are_handed_out_together() -> None:
     curve = measured(np.random.default_rng(1), np.full(8, 0.01), wait_s=0.0)
     assert project_curve(curve, 8, "dynamic", chunk=4).time_s.value == pytest.approx(0.044, rel=0.2)
+
+
+def crowded(factor: float) -> ScalingCurve:
+    """Tasks that take so much longer beside each other, on 2 workers; on 4, which have no cores, much longer."""
+    curve = measured(np.random.default_rng(1), np.full(64, 0.01))
+    alone = curve.points[0].breakdown
+    points = [*curve.points]
+    for workers, longer, over in ((2, factor, False), (4, 10 * factor, True)):
+        told = tuple(
+            (WorkerTimes(longer * one.compute_s / workers, one.communication_s / workers),) * workers
+            for (one,) in alone
+        )
+        points.append(ScalingPoint(workers, curve.points[0].times_s, told, over))
+    return replace(curve, points=tuple(points))
+
+
+def test_tasks_are_as_slow_as_beside_each_other() -> None:
+    curve = crowded(1.5)
+    beside = slow_down(curve)
+    assert beside is not None
+    assert beside.value == pytest.approx(1.5)
+    assert crowd_of(curve) == 2
+    alone = project_curve(curve, 64, "block", crowded=False).time_s.value - 0.05
+    together = project_curve(curve, 64, "block").time_s.value - 0.05
+    assert together / alone == pytest.approx(1.6 / 1.1, rel=0.05)  # communication is not slowed down
+    text = " ".join(" ".join(projection_lines(curve, [64], None, Look.of(100, "utf-8"))).split())
+    assert "a task takes 1.50 [1.50, 1.50] times as long as alone, as beside those of 2 workers here" in text
+    assert "as long there as alone" not in text
+    assert slow_down(measured(np.random.default_rng(1), np.full(8, 0.01))) is None
 
 
 def test_without_a_breakdown_tasks_are_all_there_is() -> None:

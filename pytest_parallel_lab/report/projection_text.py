@@ -9,10 +9,11 @@ from pytest_parallel_lab.model.scaling_curve import ScalingCurve
 from pytest_parallel_lab.model.task_simulation import DECOMPOSITIONS
 from pytest_parallel_lab.report.columns import Column, Look, lay_out, paragraph, told_estimate
 from pytest_parallel_lab.report.curve_text import told_confidence, unit_of
-from pytest_parallel_lab.scaling.beyond import project_curve, waited_s, why_no_projection
+from pytest_parallel_lab.scaling.beyond import crowd_of, project_curve, slow_down, waited_s, why_no_projection
 from pytest_parallel_lab.scaling.communication import Communication
 
 _SAID_BY_THE_TABLE = ("nothing was run on ", "the decomposition is ")
+_SAID_OF_TASKS = "a task takes as long there as alone"
 
 
 def projection_lines(
@@ -48,7 +49,14 @@ def projection_lines(
     lines = [*paragraph(heading, look.width), "", *_table(found, look), ""]
     lines += paragraph(_intervals(found, curve), look.width)
     lines.append("assumed:")
-    for sentence in (_serial(curve, look), *assumptions(found)):
+    said = assumptions(found)
+    beside = slow_down(curve)
+    if beside is not None:
+        longer = told_estimate([beside])[0]
+        said = [one for one in said if not one.startswith(_SAID_OF_TASKS)]
+        told = f"a task takes {longer} times as long as alone, as beside those of {crowd_of(curve)} workers here"
+        said.insert(0, told)
+    for sentence in (_serial(curve, look), *said):
         lines += [f"- {line}" if i == 0 else line for i, line in enumerate(paragraph(sentence, look.width - 2))]
     if communication is not None:
         for line in str(communication).splitlines():

@@ -10,7 +10,7 @@ from statistics import mean, stdev
 from pytest_parallel_lab.model.least_squares import student_quantile
 from pytest_parallel_lab.model.projection import Projection
 from pytest_parallel_lab.model.scaling_curve import ScalingCurve, WorkerTimes
-from pytest_parallel_lab.model.statistics import Estimate
+from pytest_parallel_lab.model.statistics import Estimate, ratio_paired
 from pytest_parallel_lab.scaling.communication import Communication
 
 _FEW_TASKS = 2000
@@ -38,13 +38,15 @@ def project_curve(
     communication: Communication | None = None,
     *,
     chunk: int = 1,
+    crowded: bool = True,
     seed: int = 0,
 ) -> Projection:
     """Project a curve's time on more workers.
 
     A task's time is that measured on one worker, with its share of what that worker spent on taking tasks
     and giving results. What it waited for, as arguments were being prepared and results put
-    together, is taken for serial, but for the master's service.
+    together, is taken for serial, but for the master's service. Where several workers were measured
+    too, tasks take as much longer as they did there, beside each other on cores that share memory and caches.
 
     Args:
         curve: with times of tasks.
@@ -53,6 +55,7 @@ def project_curve(
         communication: as measured on the same backend; gives the master's service of dynamic tasks. None
             to take it for nothing.
         chunk: tasks that go together.
+        crowded: tasks take as long as beside others, where that is known; else as long as alone.
         seed: of the simulated runs.
 
     Raises:
@@ -60,7 +63,7 @@ def project_curve(
     """
     tasks = len(curve.task_times_s[0]) if curve.task_times_s else 0
     service = communication.service_s() if communication else Estimate(0.0, 0.0, 0.0)
-    return replace(curve, task_times_s=_with_communication(curve)).project(
+    return replace(curve, task_times_s=_task_times_s(curve, crowded)).project(
         workers,
         decomposition,
         chunk=chunk,
@@ -79,18 +82,41 @@ def waited_s(curve: ScalingCurve, service_s: float = 0.0) -> Estimate:
     return predicted([max(0.0, seconds - service_s) for seconds in waits], curve.confidence)
 
 
-def _with_communication(curve: ScalingCurve) -> tuple[tuple[float, ...], ...]:
-    """Times of tasks with the worker's communication, which the workers do side by side as they compute."""
-    rounds = _on_one_worker(curve)
-    if len(rounds) != len(curve.task_times_s):
+def crowd_of(curve: ScalingCurve) -> int | None:
+    """The most workers that computed side by side, with a core each, and told for how long; None where none did."""
+    points = [one for one in curve.points if one.workers > 1 and not one.oversubscribed]
+    rounds = len(_on_one_worker(curve))
+    return next((one.workers for one in reversed(points) if rounds and len(one.breakdown) == rounds), None)
+
+
+def slow_down(curve: ScalingCurve) -> Estimate | None:
+    """By what factor all tasks together take longer beside each other than alone; None where it was not measured."""
+    crowd = crowd_of(curve)
+    if crowd is None:
+        return None
+    beside, alone = _compute_s(curve.point(crowd).breakdown), _compute_s(_on_one_worker(curve))
+    if not all((*beside, *alone)):
+        return None
+    return ratio_paired(beside, alone, curve.confidence)
+
+
+def _task_times_s(curve: ScalingCurve, crowded: bool) -> tuple[tuple[float, ...], ...]:
+    """Times of tasks with the worker's communication, which workers do side by side as they compute."""
+    alone = _on_one_worker(curve)
+    if len(alone) != len(curve.task_times_s) or not all(_compute_s(alone)):
         return curve.task_times_s
+    crowd = crowd_of(curve) if crowded else None
+    compute_s = _compute_s(alone if crowd is None else curve.point(crowd).breakdown)
     found = []
-    for times, workers in zip(curve.task_times_s, rounds):
-        compute_s = sum(one.compute_s for one in workers)
+    for times, workers, longer_s, own_s in zip(curve.task_times_s, alone, compute_s, _compute_s(alone)):
         moving_s = sum(one.communication_s for one in workers)
-        factor = 1 + moving_s / compute_s if compute_s else 1.0
-        found.append(tuple(time_s * factor for time_s in times))
+        found.append(tuple(time_s * (longer_s + moving_s) / own_s for time_s in times))
     return tuple(found)
+
+
+def _compute_s(rounds: Sequence[Sequence[WorkerTimes]]) -> list[float]:
+    """The seconds that all workers together computed in each round."""
+    return [sum(one.compute_s for one in workers) for workers in rounds]
 
 
 def _on_one_worker(curve: ScalingCurve) -> tuple[tuple[WorkerTimes, ...], ...]:
