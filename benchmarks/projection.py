@@ -4,9 +4,9 @@
 
 In every round each case runs three times, in random order: on one worker, cut into the tasks of two, whose times it
 notes; on two workers, as it is; and on two workers that note their tasks' times. The first gives the projection, the
-second what it is compared with: the median, and the single runs, for the interval is that of one run. The third tells by
-how much longer tasks take while the other worker computes too, for cores share memory and caches. There are two
-projections: as if they took as long as alone, and as long as beside others, as ``--parallel-project`` does.
+second what it is compared with: the median, and the single runs, for the interval is that of one run. The third
+tells by how much longer tasks take while the other worker computes too, for cores share memory and caches. There are
+two projections: as if tasks took as long as alone, and as long as beside others, as ``--parallel-project`` does.
 ``--quick`` is to try the script out: its sizes are far too small for its figures to mean anything.
 """
 

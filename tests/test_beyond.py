@@ -109,7 +109,7 @@ def test_tasks_are_as_slow_as_beside_each_other() -> None:
     together = project_curve(curve, 64, "block").time_s.value - 0.05
     assert together / alone == pytest.approx(1.6 / 1.1, rel=0.05)  # communication is not slowed down
     text = " ".join(" ".join(projection_lines(curve, [64], None, Look.of(100, "utf-8"))).split())
-    assert "a task takes 1.50 [1.50, 1.50] times as long as alone, as beside those of 2 workers here" in text
+    assert "a task takes 1.50 times as long as alone, as beside those of 2 workers here" in text
     assert "as long there as alone" not in text
     assert slow_down(measured(np.random.default_rng(1), np.full(8, 0.01))) is None
 
