@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from pytest_parallel_lab.explore import evidence
 from pytest_parallel_lab.explore.endings import Ending, Endings
 from pytest_parallel_lab.explore.plan import REPLAYS
 from pytest_parallel_lab.explore.record import Record
 from pytest_parallel_lab.explore.runs import Runs
-from pytest_parallel_lab.explore.shrink import shrink
+from pytest_parallel_lab.explore.shrink import Fails, shrink
+from pytest_parallel_lab.explore.strategies.bounded import Bounded
 from pytest_parallel_lab.model.exploration import HASH_SEED, ITSELF, WHO_GOES_WHEN, Failure
 from pytest_parallel_lab.model.sameness import DIFFERENT
 from pytest_parallel_lab.model.schedule import Schedule
 
 _SHRINK_TRIES = 60
 _SHRINK_LIMIT_S = 3.0
+_SINGLE_TRIES = 30
 
 
 class Explainer:
@@ -51,6 +54,8 @@ class Explainer:
         always = not self._endings.varied
         hangs = ending.kind in ("hangs", "unfinished")
         small = failed.schedule if always else shrink(failed.schedule, fails, 8 if hangs else _SHRINK_TRIES)
+        if not (always or hangs) and len(small.turns) > 1 and usual is not None:
+            small = self._with_one_turn(small, usual, fails) or small
         last = failed
         replayed = 0
         for _ in range(1 if hangs else REPLAYS):
@@ -61,6 +66,17 @@ class Explainer:
                 last, ending = record, again
         why = self._why(failed, small, usual)
         return self.failure(last, small, ending, replayed, 1 if hangs else REPLAYS, always=always, why=why)
+
+    def _with_one_turn(self, schedule: Schedule, usual: Record, fails: Fails) -> Schedule | None:
+        """A schedule with a single turn out of order that fails too, if one is soon found: it is told more easily."""
+        singles = Bounded(usual)
+        for _ in range(_SINGLE_TRIES):
+            if not singles.begin():
+                return None
+            candidate = replace(schedule, turns=singles.turns)
+            if fails(candidate):
+                return candidate
+        return None
 
     def _why(self, failed: Record, schedule: Schedule, usual: Record | None) -> str:
         """What the outcome depends on."""

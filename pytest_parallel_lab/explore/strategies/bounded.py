@@ -30,7 +30,8 @@ class Bounded:
         self._bound = bound
         self._order = itertools.count()
         self._left: list[tuple[int, int, int, int, _Turns]] = []
-        self._turns: _Turns = ()
+        self.turns: _Turns = ()
+        """Those out of order, of the schedule that is next."""
         self._wanted: dict[int, str] = {}
         self._runs: Counter[int] = Counter()
         self._total: Counter[int] = Counter()
@@ -41,8 +42,8 @@ class Bounded:
         """Take the next schedule: synchronisation first, and where a place is passed for the first time."""
         if not self._left:
             return False
-        self._turns = heapq.heappop(self._left)[-1]
-        self._wanted = dict(self._turns)
+        self.turns = heapq.heappop(self._left)[-1]
+        self._wanted = dict(self.turns)
         self._strayed = False
         return True
 
@@ -56,12 +57,12 @@ class Bounded:
 
     def ended(self, record: Record) -> Searched:
         """Note what could have gone otherwise after the last turn out of order."""
-        if self._strayed or len(record.decisions) <= self._turns[-1][0]:
+        if self._strayed or len(record.decisions) <= self.turns[-1][0]:
             record.outside = record.outside or "a turn could not be given that could before"
-        cost = len(self._turns)
+        cost = len(self.turns)
         self._runs[cost] += 1
         if cost < self._bound:
-            self._expand(self._turns, record)
+            self._expand(self.turns, record)
         return Searched(f"bound {cost}", self._runs[cost], self._total[cost])
 
     def _expand(self, turns: _Turns, record: Record) -> None:
