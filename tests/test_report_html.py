@@ -19,7 +19,7 @@ from tests.reports import HOSTILE, curve, deadlock, exploration, large_session, 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
-VOID = {"meta", "link", "input", "img", "br", "hr"}
+VOID = {"wbr", "meta", "link", "input", "img", "br", "hr"}
 OUTSIDE = re.compile(r"""(?:https?:)?//[^\s"'<>]+""")
 
 

@@ -58,7 +58,10 @@ def render(session: Session) -> str:
         panel_of={nodeid: number for number, (panel, *_) in enumerate(shown, 1) for nodeid in panel.nodeids},
         timelines=[one for one in found if one.kind == "timeline"],
         deadlocks=[one for one in found if one.kind == "deadlock"],
-        explorations=[one for one in found if one.kind == "exploration"],
+        explorations=sorted(
+            (one for one in found if one.kind == "exploration"),
+            key=lambda one: (not one.record.bad, not one.data["failure"]),
+        ),
         added=[one for one in found if one.kind in ("figure", "table")],
         header=HEADER,
         fitted=FITTED,
@@ -77,6 +80,7 @@ def _environment() -> Environment:
     )
     environment.filters["seconds"] = seconds
     environment.filters["shell"] = shlex.quote
+    environment.filters["nodeid"] = _nodeid
     environment.filters["data_url"] = _data_url
     environment.globals["include_text"] = lambda name: Markup((_PAGE / name).read_text(encoding="utf-8"))
     environment.globals["our_svg"] = Markup  # drawn by us: texts in it are escaped by matplotlib
@@ -111,6 +115,17 @@ def _findings(session: Session, ids: dict[int, str]) -> Iterator[Finding]:
             elif kind == "deadlock":
                 finding.drawn = waits_layout.lay_out(data["waits"])
             yield finding
+
+
+def _nodeid(nodeid: str) -> Any:
+    """A test's id with its file less prominent, and places where it may be broken."""
+    from markupsafe import Markup, escape
+
+    path, separator, name = nodeid.partition("::")
+    if not separator:
+        return escape(nodeid)
+    directories = Markup("/<wbr>").join(path.split("/"))
+    return Markup('<span class="path">{}::</span><wbr>{}').format(directories, name)
 
 
 def _data_url(svg: str) -> str:
