@@ -258,48 +258,6 @@ def test_the_working_directory_may_change(pytester: pytest.Pytester, run_pytest:
     assert (pytester.path / "out.html").exists()
 
 
-def test_without_a_report_nothing_is_kept_or_drawn(pytester: pytest.Pytester, run_pytest: Run) -> None:
-    pytester.makeconftest("""
-        def pytest_runtest_logreport(report):
-            assert not hasattr(report, "parallel_lab")
-    """)
-    pytester.makepyfile("""
-        import sys
-        import numpy as np
-        import pytest
-        def test_it(parallel_report):
-            assert not parallel_report.wanted
-            parallel_report.map("a map", np.zeros((3, 4)))
-            parallel_report.table("a table", ["a"], [[1]])
-            parallel_report.figure("a figure", "<svg/>")
-            parallel_report.timeline("a timeline", [])
-            assert "matplotlib" not in sys.modules
-            with pytest.raises(ValueError, match=r"map 'm': needs an array of two dimensions .* not shape .3,."):
-                parallel_report.map("m", np.zeros(3))
-            with pytest.raises(ValueError, match="not list"):
-                parallel_report.map("m", [[1]])
-            with pytest.raises(TypeError, match="int is neither a matplotlib Figure nor SVG text"):
-                parallel_report.figure("f", 3)
-            with pytest.raises(TypeError, match="this text is no SVG: '<p>'"):
-                parallel_report.figure("f", "<p>")
-    """)
-    run_pytest().assert_outcomes(passed=1)
-
-
-def test_tables_and_timelines_are_checked(pytester: pytest.Pytester, run_pytest: Run) -> None:
-    pytester.makepyfile("""
-        import pytest
-        def test_it(parallel_report):
-            with pytest.raises(ValueError, match="table 't': row 2 has 1 cells, the header 2"):
-                parallel_report.table("t", ["a", "b"], [[1, 2], [3]])
-            with pytest.raises(ValueError, match="timeline 't': 'sleeping' is none of start-up, compute"):
-                parallel_report.timeline("t", [("w", 0, 1, "sleeping", "")])
-            with pytest.raises(ValueError, match="timeline 't': span 'x' of w ends at 1, before 2"):
-                parallel_report.timeline("t", [("w", 2, 1, "compute", "x")])
-    """)
-    run_pytest("--parallel-report=out.html").assert_outcomes(passed=1)
-
-
 def test_a_conftest_says_what_the_problem_is(pytester: pytest.Pytester, run_pytest: Run) -> None:
     pytester.makeconftest("def pytest_parallel_problem(item): return 'n-body' if 'body' in item.name else None")
     pytester.makepyfile(test_forces="def test_body(): pass\ndef test_other(): pass")

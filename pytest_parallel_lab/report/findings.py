@@ -14,12 +14,15 @@ from pytest_parallel_lab.report.facts import wanted
 if TYPE_CHECKING:
     from pytest_parallel_lab.model.exploration import Exploration
     from pytest_parallel_lab.model.lock_order import Potential
+    from pytest_parallel_lab.model.timeline import Section
     from pytest_parallel_lab.model.verdict import Verdict
     from pytest_parallel_lab.model.wait_for import Wait
 
 _MOST_TEXT = 8000
 _MOST_OUTCOMES = 20
 _MOST_WAITS = 40
+_MOST_SPANS = 2000  # of one timeline
+_MOST_TIMELINES = 20  # of one test
 
 
 def attach_exploration(item: pytest.Item, function: str, found: Exploration) -> None:
@@ -42,6 +45,13 @@ def attach_potential(item: pytest.Item, found: Iterable[Potential]) -> None:
     if wanted(item.config):
         for one in found:
             attach(item, "deadlock", potential_data(one))
+
+
+def attach_timeline(item: pytest.Item, title: str, section: Section) -> None:
+    """Keep when the workers of a run did what; of the first runs of a test."""
+    kept = sum(1 for kind, _ in attachments_of(item) if kind == "timeline")
+    if wanted(item.config) and kept < _MOST_TIMELINES:
+        attach(item, "timeline", timeline_data(title, section))
 
 
 def attach_raised(item: pytest.Item, error: BaseException) -> None:
@@ -126,6 +136,19 @@ def potential_data(found: Potential) -> dict[str, Any]:
         "other_waits": 0,
         "report": "",
     }
+
+
+def timeline_data(title: str, section: Section) -> dict[str, Any]:
+    """When the workers of a run did what; of very many spans the longest ones.
+
+    Returns:
+        ``title`` and ``spans``: each ``[worker, start_s, end_s, kind, name]``.
+    """
+    spans = section.timeline()
+    if len(spans) > _MOST_SPANS:
+        longest = sorted(range(len(spans)), key=lambda i: -spans[i].seconds)[:_MOST_SPANS]
+        spans = [spans[i] for i in sorted(longest)]
+    return {"title": title, "spans": [[f"worker {s.worker}", s.start_s, s.end_s, s.kind, s.name] for s in spans]}
 
 
 def _waits(waits: Iterable[Wait], *, in_cycle: bool = False) -> list[dict[str, Any]]:

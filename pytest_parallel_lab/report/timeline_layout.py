@@ -46,7 +46,7 @@ class Lane:
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SPAN_KINDS, 0.0))
 
     def paths(self) -> dict[str, str]:
-        """All bars of each kind as one path of SVG: a tenth of the text that a rectangle each would take."""
+        """All bars of each kind as one path of SVG: a third of the text that a rectangle each would take."""
         drawn: dict[str, list[str]] = {}
         for bar in self.bars:
             path = f"M{bar.x:.1f} {bar.y:g}h{bar.width:.1f}v{bar.height:g}h-{bar.width:.1f}z"
