@@ -116,6 +116,38 @@ def test_a_file_gets_nothing(pytester: pytest.Pytester) -> None:
     assert "test_long: round" not in pytester.runpytest_subprocess().stdout.str()
 
 
+def test_explorations_and_curves_show_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import threading
+        import time
+        from pytest_parallel_lab import implementation
+
+        def count():
+            threads = [threading.Thread(target=time.sleep, args=(0.01,)) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        @implementation("threads")
+        def sleepers(pool):
+            list(pool.map(time.sleep, [0.01] * 4))
+
+        def test_explored(explore):
+            explore(count, seconds=2)
+
+        def test_measured(scaling):
+            scaling(sleepers, workers=[1, 2], seconds=0)
+        """
+    )
+    told = on_terminal(pytester.path)
+    assert "2 passed" in told
+    assert "explore test_explored: " in told
+    assert "scaling test_measured: round 1: sleepers (threads, " in told
+    assert not any("explore test" in line or "round 1" in line for line in seen(told))
+
+
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"), (3600, "60 min 00 s")],
