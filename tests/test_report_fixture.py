@@ -33,6 +33,28 @@ def test_the_document_s_examples_work(pytester: pytest.Pytester, run_pytest: Run
         assert words in text
 
 
+def test_a_summary_alone_draws_nothing(
+    pytester: pytest.Pytester, run_pytest: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "summary.md"))
+    pytester.makepyfile("""
+        import sys
+        import numpy as np
+        from pytest_parallel_lab import implementation
+
+        @implementation("threads")
+        def thread_map(pool, n): return list(pool.map(abs, range(n)))
+
+        def test_it(parallel_report, parallel_run):
+            parallel_report.map("a map", np.zeros((3, 4)))
+            parallel_run(thread_map, 5, workers=2)
+            assert parallel_run.outcome.section is None
+            assert "matplotlib" not in sys.modules
+    """)
+    run_pytest().assert_outcomes(passed=1)
+    assert "| 2w ✅ 1 |" in (pytester.path / "summary.md").read_text(encoding="utf-8")
+
+
 def test_without_a_report_nothing_is_kept_or_drawn(pytester: pytest.Pytester, run_pytest: Run) -> None:
     pytester.makeconftest("""
         def pytest_runtest_logreport(report):

@@ -23,6 +23,11 @@ def wanted(config: pytest.Config) -> bool:
     return bool(asked or os.environ.get(STEP_SUMMARY))
 
 
+def page_wanted(config: pytest.Config) -> bool:
+    """Whether there will be a page with figures and timelines, beyond a summary or the plots of curves."""
+    return bool(config.getoption("--parallel-report"))
+
+
 def note_run(item: pytest.Item, backend: str, workers: int) -> None:
     """Keep where a test has run something."""
     if wanted(item.config):

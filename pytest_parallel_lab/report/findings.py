@@ -9,7 +9,7 @@ import pytest
 
 from pytest_parallel_lab.model.errors import Race, Stuck
 from pytest_parallel_lab.report.attachments import attach, attachments_of
-from pytest_parallel_lab.report.facts import wanted
+from pytest_parallel_lab.report.facts import page_wanted, wanted
 
 if TYPE_CHECKING:
     from pytest_parallel_lab.model.exploration import Exploration
@@ -50,7 +50,7 @@ def attach_potential(item: pytest.Item, found: Iterable[Potential]) -> None:
 def attach_timeline(item: pytest.Item, title: str, section: Section) -> None:
     """Keep when the workers of a run did what; of the first runs of a test."""
     kept = sum(1 for kind, _ in attachments_of(item) if kind == "timeline")
-    if wanted(item.config) and kept < _MOST_TIMELINES:
+    if page_wanted(item.config) and kept < _MOST_TIMELINES:
         attach(item, "timeline", timeline_data(title, section))
 
 
