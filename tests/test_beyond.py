@@ -166,6 +166,18 @@ def test_the_text_is_called_a_projection_and_tells_its_assumptions_once() -> Non
     assert len(shown) == 6
 
 
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_every_row_says_what_it_is_of_in_any_width(width: int) -> None:
+    curve = measured(np.random.default_rng(1), np.full(100, 0.01))
+    lines = projection_lines(curve, [64, 1024, 100_000], communication(1e-4), Look.of(width, "utf-8"))
+    assert max(map(len, lines)) <= width
+    tables = sum(line.startswith("workers  position") for line in lines)
+    assert tables == {40: 4, 80: 1, 200: 1}[width]
+    for count in (64, 1024, 100_000):
+        for decomposition in ("block", "cyclic", "dynamic"):
+            assert sum(line.split()[:2] == [str(count), decomposition] for line in lines) == tables
+
+
 def test_one_round_gives_no_interval_and_says_so() -> None:
     curve = measured(np.random.default_rng(1), np.full(10, 0.01), rounds=1)
     text = " ".join(projection_lines(curve, [4], None, Look.of(100, "utf-8")))

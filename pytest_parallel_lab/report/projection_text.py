@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pytest_parallel_lab.model.projection import Projection
 from pytest_parallel_lab.model.scaling_curve import ScalingCurve
 from pytest_parallel_lab.model.task_simulation import DECOMPOSITIONS
-from pytest_parallel_lab.report.columns import Column, Look, lay_out, paragraph, told_estimate
+from pytest_parallel_lab.report.columns import GAP, Column, Look, lay_out, paragraph, told_estimate
 from pytest_parallel_lab.report.curve_text import told_confidence, unit_of
 from pytest_parallel_lab.scaling.beyond import crowd_of, project_curve, slow_down, waited_s, why_no_projection
 from pytest_parallel_lab.scaling.communication import Communication
@@ -101,9 +101,10 @@ def _serial(curve: ScalingCurve, look: Look) -> str:
 
 def _table(found: Sequence[Projection], look: Look) -> list[str]:
     factor, unit = unit_of([one.time_s.value for one in found] or [1.0], look)
-    key = Column("workers", [str(one.workers) for one in found])
+    # Both say which row it is, so both stand beside each part of a table that does not fit.
+    rows = [f"{one.workers:>7}{GAP}{one.decomposition:<8}" for one in found]
+    key = Column(f"{'':7}{GAP}decom-  \nworkers{GAP}position", rows)
     columns = [
-        Column("decom-\nposition", [one.decomposition for one in found], left=True),
         Column(f"projected\ntime, {unit}", told_estimate([one.time_s for one in found], factor)),
         Column("projected\nspeed-up", told_estimate([one.speed_up for one in found])),
         Column("effi-\nciency", [f"{one.efficiency.value:.2g}" for one in found]),
