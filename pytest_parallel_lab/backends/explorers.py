@@ -79,11 +79,11 @@ _spares: dict[KeeperClient, _Explorer | None] = {}  # until the keeper is closed
 
 def _keep_ready(keeper: KeeperClient, seed: int) -> None:
     """Have an explorer ready for the next exploration, until the keeper is closed."""
-    spare = _Explorer(keeper)
-    spare.get_ready(keeper, seed)
     if keeper not in _spares:
+        keeper.preload(explore_here.__module__)
         keeper.at_close.callback(_drop_spare, keeper)
-    _spares[keeper] = spare
+    _spares[keeper] = spare = _Explorer(keeper)
+    spare.get_ready(keeper, seed)
 
 
 def _drop_spare(keeper: KeeperClient) -> None:

@@ -92,6 +92,10 @@ class KeeperClient:
         channel, reply = self._ask_with_channel("fork", {})
         return channel, int(reply["pid"])
 
+    def preload(self, module: str) -> None:
+        """Have runners forked from now on find a module of ours imported already."""
+        self._ask("preload", {"module": module})
+
     def watch(self, pid: int) -> Channel:
         """Have a runner or command watched, with all below it, until the channel is closed.
 

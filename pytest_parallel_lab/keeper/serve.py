@@ -130,6 +130,11 @@ class Keeper:
         self._running.add(pid)
         return {"pid": pid}
 
+    def _do_preload(self, module: str) -> dict[str, Any]:
+        """Import a module of ours, so that runners forked from now on have it already."""
+        importlib.import_module(module)
+        return {}
+
     def _forget_in_child(self) -> None:
         signal.set_wakeup_fd(-1)
         for name in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
