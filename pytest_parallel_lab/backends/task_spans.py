@@ -100,40 +100,28 @@ class _Results:
         self._notes.gave(began_s)
 
 
-class _PoolWorker:
-    """In place of the function that a worker of ``multiprocessing.pool`` runs."""
+class _Worker:
+    """In place of the function that a pool's worker runs: that one, with queues that note."""
 
-    __name__ = "worker"
-
-    def __init__(self, directory: str) -> None:
+    def __init__(self, kind: str, directory: str) -> None:
+        self.__name__ = f"{kind} worker"
+        self._kind = kind
         self._directory = directory
 
     def __call__(self, tasks: Any, results: Any, *rest: Any) -> None:
+        run, name = _KINDS[self._kind]
         notes = _Notes(self._directory)
-        _pool_worker(_Tasks(tasks, notes, _name_of_pool_task), _Results(results, notes), *rest)
-
-
-class _ExecutorWorker:
-    """In place of the function that a worker of ``ProcessPoolExecutor`` runs."""
-
-    __name__ = "_process_worker"
-
-    def __init__(self, directory: str) -> None:
-        self._directory = directory
-
-    def __call__(self, tasks: Any, results: Any, *rest: Any) -> None:
-        notes = _Notes(self._directory)
-        _executor_worker(_Tasks(tasks, notes, _name_of_executor_task), _Results(results, notes), *rest)
+        run(_Tasks(tasks, notes, name), _Results(results, notes), *rest)
 
 
 def note_pool_tasks(directory: str) -> None:
     """Have the workers of pools that this process makes from now on note what they do."""
-    pools.worker = _PoolWorker(directory)  # type: ignore[attr-defined]
+    pools.worker = _Worker("pool", directory)  # type: ignore[attr-defined]
 
 
 def note_executor_tasks(directory: str) -> None:
     """Have the workers of executors that this process makes from now on note what they do."""
-    process_futures._process_worker = _ExecutorWorker(directory)  # type: ignore[assignment]
+    process_futures._process_worker = _Worker("executor", directory)  # type: ignore[assignment]
 
 
 def spans_of(directory: str, pids: Sequence[int]) -> list[Span]:
@@ -202,3 +190,9 @@ def _name_of_executor_task(task: Any) -> str:
 
 def _name(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
+
+
+_KINDS: dict[str, tuple[Callable[..., None], Callable[[Any], str]]] = {
+    "pool": (_pool_worker, _name_of_pool_task),
+    "executor": (_executor_worker, _name_of_executor_task),
+}
