@@ -220,7 +220,7 @@ def test_what_a_screen_reader_is_told(opened: Open) -> None:
         ("combobox", "Backend"),
         ("link", "bank, processes, 2 workers: 1 failed (Deadlock)"),
         ("rowheader", re.compile("bank")),
-        ("img", re.compile("matmul: strong scaling, 1000 rows: efficiency over workers")),
+        ("img", re.compile("matmul: strong scaling, 1,000 rows: efficiency over workers")),
         ("img", re.compile("^Timeline of 3 workers")),
         ("status", None),
         ("heading", "Overview"),

@@ -66,9 +66,9 @@ def test_one_of_everything(rich: str) -> None:
     text = html.unescape(rich)
     for words in (
         "2 failed, 5 passed, 1 skipped, in 1.5 s",
-        "matmul: strong scaling, 1000 rows",
-        "pi: weak scaling, 1000 rows for each worker",
-        "serial_fraction 0.",
+        "matmul: strong scaling, 1,000 rows",
+        "pi: weak scaling, 1,000 rows for each worker",
+        "Amdahl: serial fraction 0.",
         "--parallel-replay=o,h89,r0,7=main.p2",
         "process 1 waits for process 2",
         "mpi: no mpiexec on PATH",

@@ -17,7 +17,7 @@ def test_one_of_everything() -> None:
     assert "| problem | processes | mpi | no backend |" in lines
     assert "| bank | 2w ❌ 1 Deadlock | 3w ⚪ 1 | ❌ 1/2 Race |" in lines
     assert "- `test_lab.py::test_transfer`: AssertionError: not this" in lines
-    assert "### matmul: strong scaling, 1000 rows" in lines
+    assert "### matmul: strong scaling, 1,000 rows" in lines
     row = next(line for line in lines if line.startswith("| pool\\_map | processes | 6 |"))
     assert row.endswith("| oversubscribed |")
     assert row.count("|") == 10

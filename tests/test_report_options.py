@@ -75,7 +75,7 @@ def test_everything_arrives(
         "mixed, processes, 6 workers: 1 passed",
         "no such thing",
         "not today",
-        "mixed: strong scaling, 1000 rows",
+        "mixed: strong scaling, 1,000 rows",
         "a timeline",
         "$ per \\frac{pixel",
     ):

@@ -29,7 +29,7 @@ def curve_lines(curve: ScalingCurve, look: Look) -> list[str]:
     """
     lines = [line for text in _heading(curve, look) for line in paragraph(text, look.width)]
     lines += ["", *lay_out(_workers(curve), [*_columns(curve, look)], look.width), ""]
-    for text in (*_notes(curve), *_fits(curve), *warnings_of(curve)):
+    for text in (*_notes(curve), *told_fits(curve), *warnings_of(curve)):
         lines += paragraph(text, look.width)
     return lines
 
@@ -162,7 +162,8 @@ def _notes(curve: ScalingCurve) -> Iterator[str]:
         yield "comp., comm., wait: where the workers' time in the section went; start: before it, not in the times"
 
 
-def _fits(curve: ScalingCurve) -> Iterator[str]:
+def told_fits(curve: ScalingCurve) -> Iterator[str]:
+    """What every law that applies says of a curve, or why it was not fitted."""
     for law in MODES[curve.mode]:
         try:
             yield f"{LAWS[law]}: {_told(curve.fit(law))}"

@@ -12,6 +12,7 @@ from pytest_parallel_lab.model.errors import ParallelError
 from pytest_parallel_lab.model.scaling_curve import ScalingCurve
 from pytest_parallel_lab.model.scaling_laws import speed_up
 from pytest_parallel_lab.model.statistics import Estimate
+from pytest_parallel_lab.report.curve_text import told_fits
 from pytest_parallel_lab.report.records import Record, seconds
 
 MEASURES = ("speed-up", "efficiency", "time")
@@ -41,7 +42,7 @@ class Series:
         points: by measure.
         fitted: by measure, the law's values.
         law: which.
-        told: what the fit says, or why there is none.
+        told: what fits say, or why there are none.
         relative: whether speed-up is over the parallel program itself on one worker.
     """
 
@@ -50,7 +51,7 @@ class Series:
     points: dict[str, list[Shown]]
     fitted: dict[str, list[Shown]] = field(default_factory=dict)
     law: str = ""
-    told: str = ""
+    told: tuple[str, ...] = ()
     relative: bool = False
 
     @property
@@ -103,7 +104,7 @@ def panels(curves: Iterable[tuple[Record, dict[str, Any]]]) -> list[Panel]:
         curve = ScalingCurve.from_json(data)
         problem = record.problem or curve.name
         key = (problem, curve.mode, curve.size, curve.unit)
-        size = "" if (curve.size, curve.unit) == (1.0, "runs") else f", {curve.size:g} {curve.unit}"
+        size = "" if (curve.size, curve.unit) == (1.0, "runs") else f", {_size(curve.size)} {curve.unit}"
         each = " for each worker" if size and curve.mode == "weak" else ""
         panel = found.setdefault(key, Panel(f"{problem}: {curve.mode} scaling{size}{each}", [], curve.mode, []))
         panel.series.append(series_of(curve))
@@ -121,13 +122,12 @@ def series_of(curve: ScalingCurve) -> Series:
             estimate = _estimate(curve, measure, point.workers, relative=relative)
             if estimate is not None:
                 points[measure].append(_shown(point.workers, estimate, within=not point.oversubscribed))
-    series = Series(f"{curve.name} ({curve.backend})", curve, points, relative=relative)
+    series = Series(f"{curve.name} ({curve.backend})", curve, points, told=tuple(told_fits(curve)), relative=relative)
     try:
         fit = curve.fit()
-    except ParallelError as reason:
-        series.told = str(reason).removeprefix(f"{curve}: ")
-        return series
-    series.law, series.told = fit.law, str(fit)
+    except ParallelError:
+        return series  # which says why
+    series.law = fit.law
     start_s = fit.time_s(1).value if relative and fit.law != "gustafson" else 0.0
     for workers in _steps(curve.workers):
         if fit.law == "gustafson":
@@ -207,6 +207,10 @@ def _text(estimate: Estimate | None, *, percent: bool = False) -> str:
     if not estimate.has_interval:
         return value
     return f"{value} [{estimate.low * factor:{form}}, {estimate.high * factor:{form}}]"
+
+
+def _size(size: float) -> str:
+    return f"{size:,.0f}" if size == int(size) and size < 1e15 else f"{size:g}"
 
 
 def _time_text(estimate: Estimate) -> str:

@@ -45,8 +45,10 @@ def scaling_figures(panel: Panel) -> list[tuple[str, str]]:
     for measure in MEASURES:
         with _style():
             figure = _new((4.6, 3.5), layout=None)
-            figure.subplots_adjust(0.16, 0.14, 0.98, 0.97)
-            _draw(figure.subplots(), panel, measure, _THEMED)
+            figure.subplots_adjust(0.13, 0.14, 0.98, 0.97)
+            axes = figure.subplots()
+            _draw(axes, panel, measure, _THEMED)
+            axes.set_ylabel("")  # the page says it
             figures.append((measure, themed_svg(figure)))
     return figures
 
@@ -146,7 +148,7 @@ def _new(size: tuple[float, float], layout: Literal["constrained"] | None = "con
 
 def _draw(axes: Axes, panel: Panel, measure: str, colours: Sequence[str], ink: str = _INK, faint: str = _FAINT) -> None:
     counts = panel.workers
-    logarithmic = max(counts) > 8 * min(counts)
+    logarithmic = max(counts) > 8 * min(counts) or measure == "time"
     ideal = panel.ideal(measure)
     if ideal:
         axes.plot(counts, [ideal[p] for p in counts], color=ink, alpha=0.55, linestyle="dotted", label="ideal")
@@ -154,10 +156,10 @@ def _draw(axes: Axes, panel: Panel, measure: str, colours: Sequence[str], ink: s
         first = min(p.workers for series in panel.series for p in series.points[measure] if not p.within)
         axes.axvspan(first - 0.5 if not logarithmic else first / 1.2, max(counts) * 1.05, color=faint, alpha=0.25, lw=0)
     for number, series in enumerate(panel.series):
-        _draw_series(axes, series, measure, colours[number % len(colours)], number)
+        _draw_series(axes, series, measure, colours[number % len(colours)], number, _beside(panel, number, logarithmic))
     axes.set_xlabel("workers")
     axes.set_ylabel(measure)
-    if measure == "time" or logarithmic:
+    if logarithmic:
         axes.set_xscale("log", base=2)
     if measure == "time":
         axes.set_yscale("log", base=10)
@@ -175,17 +177,29 @@ def _draw(axes: Axes, panel: Panel, measure: str, colours: Sequence[str], ink: s
     _ink(axes, ink)
 
 
-def _draw_series(axes: Axes, series: Series, measure: str, colour: str, number: int) -> None:
+def _beside(panel: Panel, number: int, logarithmic: bool) -> Callable[[int], float]:
+    """Where the points of a series are drawn: a little beside those of others, so that all intervals are seen."""
+    away = number - (len(panel.series) - 1) / 2
+    away *= min(1.0, 6 / len(panel.series))
+    counts = panel.workers
+    if logarithmic:
+        return lambda p: p * (max(counts) / min(counts)) ** (0.012 * away)
+    return lambda p: p + 0.012 * away * (max(counts) - min(counts))
+
+
+def _draw_series(
+    axes: Axes, series: Series, measure: str, colour: str, number: int, place: Callable[[int], float]
+) -> None:
     points = series.points[measure]
     dashes = DASHES[(number // len(LIGHT) + number) % len(DASHES)]
-    axes.plot([p.workers for p in points], [p.value for p in points], color=colour, linestyle=dashes, lw=1.6)
+    axes.plot([place(p.workers) for p in points], [p.value for p in points], color=colour, linestyle=dashes, lw=1.6)
     for within in (True, False):
         shown = [p for p in points if p.within is within]
         if not shown:
             continue
         errors = [[p.value - p.low for p in shown], [p.high - p.value for p in shown]]
         axes.errorbar(
-            [p.workers for p in shown],
+            [place(p.workers) for p in shown],
             [p.value for p in shown],
             yerr=errors,
             fmt=MARKERS[number % len(MARKERS)],

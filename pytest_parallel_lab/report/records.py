@@ -157,7 +157,7 @@ def seconds(value: float) -> str:
     if value >= 120:
         return f"{int(value // 60)} min {value % 60:.0f} s"
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if value * factor >= 1:
+        if value * factor >= 0.9995:  # which is shown as 1
             return f"{value * factor:.3g} {unit}"
     return f"{value * 1e6:.2g} µs" if value else "0 s"
 
