@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import Any
 
 import pytest
@@ -81,10 +82,16 @@ def test_known_costs_come_out(backend: str, workers: int, hops: int, monkeypatch
     for network, alpha_s, beta_s in ((found.messages, 2e-6, 1e-9), (found.broadcasts, 3e-6, 2e-9)):
         assert network.alpha_s.low <= alpha_s <= network.alpha_s.high
         assert network.beta_s.low <= beta_s <= network.beta_s.high
+    assert " us + " in str(found)
     service = found.service_s(100_000)
     assert service.low < 4e-5 + 3e-4 < service.high
     assert service.relative_width < 0.2
     assert found.in_tree is (backend == "mpi")
+
+
+def test_long_latencies_are_told_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXCHANGES, "mpi", (fake(2e-3, 1e-9),) * 3)
+    assert re.search(r"message +2\.?\d* \[[\d., ]+\] ms \+ ", str(measure_communication(FakeLab(), "mpi")))  # type: ignore[arg-type]
 
 
 def test_workers_are_given_back_when_measuring_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,9 +137,10 @@ def measure_communication(
 
 
 def _told(network: Network) -> str:
+    latency = (1e3, "ms") if network.alpha_s.value >= 1e-3 else (1e6, "us")
     alpha, beta = (
         f"{one.value * factor:.3g} [{one.low * factor:.3g}, {one.high * factor:.3g}] {unit}"
-        for one, factor, unit in ((network.alpha_s, 1e6, "us"), (network.beta_s, 1e9, "ns/byte"))
+        for one, factor, unit in ((network.alpha_s, *latency), (network.beta_s, 1e9, "ns/byte"))
     )
     far = f", {network.misfit:.0f} times further from this than noise explains" if network.misfit > 3 else ""
     return f"{alpha} + {beta}{far}"
