@@ -173,3 +173,14 @@ def test_what_are_no_pairs_is_refused() -> None:
 def test_a_confidence_lies_between_0_and_1(confidence: float) -> None:
     with pytest.raises(BadSetting, match="confidence"):
         median_interval([1.0], confidence)
+
+
+def test_an_estimate_compares_by_its_value() -> None:
+    found = Estimate(0.8, 0.6, 0.9)
+    assert found > 0.7
+    assert found >= 0.8
+    assert found < 0.81
+    assert found <= 0.8
+    assert not found > 0.8
+    assert not found.low > 0.7
+    assert float(found) == 0.8

@@ -61,6 +61,22 @@ class Estimate:
         value, low, high = (min(max(end, least), most) for end in (self.value, self.low, self.high))
         return Estimate(value, low, high, self.confidence)
 
+    def __float__(self) -> float:
+        return self.value
+
+    def __gt__(self, bound: float) -> bool:
+        """Whether the value, right or wrong, is above a bound; ``low > bound`` says that it is so for sure."""
+        return self.value > bound
+
+    def __ge__(self, bound: float) -> bool:
+        return self.value >= bound
+
+    def __lt__(self, bound: float) -> bool:
+        return self.value < bound
+
+    def __le__(self, bound: float) -> bool:
+        return self.value <= bound
+
     def __str__(self) -> str:
         if not self.has_interval:
             return f"{self.value:.4g} (too few samples for an interval)"
