@@ -66,6 +66,15 @@ def test_few_rounds_have_no_interval_and_few_points_no_law() -> None:
     assert "[" not in " ".join(rows[0])
 
 
+def test_what_is_true_of_all_curves_is_said_once() -> None:
+    lab = record(problem="lab")
+    (panel,) = panels([(lab, curve("one", counts=(1, 2)).to_json()), (lab, curve("other", counts=(1, 2)).to_json())])
+    assert [text.partition(" not fitted")[0] for text in panel.fits] == ["Amdahl:", "Universal Scalability Law:"]
+    (panel,) = panels([(lab, curve("one").to_json()), (lab, curve("other", counts=(1, 2)).to_json())])
+    assert panel.fits[0].startswith("one (processes): Amdahl: serial fraction 0.")
+    assert panel.fits[2].startswith("other (processes): Amdahl: not fitted")
+
+
 def test_without_a_serial_time_speed_up_is_relative() -> None:
     series = series_of(curve(serial=False))
     assert series.relative

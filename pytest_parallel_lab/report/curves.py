@@ -76,6 +76,16 @@ class Panel:
         return sorted({p for series in self.series for p in series.curve.workers})
 
     @property
+    def fits(self) -> list[str]:
+        """What fits say; with the names of those of which it is true, where it is not true of all."""
+        names: dict[str, list[str]] = {}
+        for series in self.series:
+            for text in series.told:
+                names.setdefault(text, []).append(series.name)
+        every = len(self.series)
+        return [text if len(who) == every > 1 else f"{', '.join(who)}: {text}" for text, who in names.items()]
+
+    @property
     def oversubscribed(self) -> bool:
         """Whether there are points with more workers than cores."""
         return any(point.oversubscribed for series in self.series for point in series.curve.points)

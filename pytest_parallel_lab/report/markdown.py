@@ -39,7 +39,7 @@ def _lines(session: Session) -> Iterator[str]:
         yield f"### {escape(panel.title)}"
         yield ""
         yield from table([title or "note" for title in HEADER], table_rows(panel.series))
-        fits = [f"- {escape(series.name)}: {escape(text)}" for series in panel.series for text in series.told]
+        fits = [f"- {escape(text)}" for text in panel.fits]
         yield from ["", *fits] if fits else []
 
 
