@@ -50,8 +50,8 @@ class ScalingPlan:
             given["workers"] = parse_workers([given["workers"]], f"{source}: workers")
         plan = cls(**given)
         parse_names([plan.mode], MODES, f"{source}: mode", "kind of scaling")
-        whole = {"rounds": 1.0, "seed": 0.0}
-        for name, least in {**whole, "seconds": 0.0, "narrow": 0.0}.items():
+        whole: dict[str, float] = {"rounds": 1, "seed": 0}
+        for name, least in {**whole, "seconds": 0, "narrow": 0}.items():
             value = getattr(plan, name)
             kinds: tuple[type, ...] = (int,) if name in whole else (int, float)
             if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
