@@ -52,8 +52,8 @@ class ScalingPlan:
         parse_names([plan.mode], MODES, f"{source}: mode", "kind of scaling")
         whole: dict[str, float] = {"rounds": 1, "seed": 0}
         for name, least in {**whole, "seconds": 0, "narrow": 0}.items():
-            value: Any = getattr(plan, name)
-            kinds: tuple[type, ...] = (int,) if name in whole else (int, float)
+            value = getattr(plan, name)
+            kinds: Any = (int,) if name in whole else (int, float)
             if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
                 kind = "a whole number" if name in whole else "a number"
                 raise BadSetting(f"{source}: {name}={value!r} is not {kind} of at least {least:g}")
