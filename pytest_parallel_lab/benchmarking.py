@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +110,24 @@ def is_recording(config: pytest.Config) -> bool:
     return session is None or not session.disabled
 
 
-def record_curve(item: pytest.Item, curve: ScalingCurve) -> None:
-    """Make every point of a curve, and its serial times, a benchmark; the curve is in their ``extra_info``."""
+def count_as_benchmarks(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Have ``--benchmark-only`` keep tests that measure curves, which do without the benchmark fixture."""
+    if not config.getoption("benchmark_only", False):
+        return
+    for item in items:
+        if "scaling" in getattr(item, "fixturenames", ()):
+            reason = "Skipping non-benchmark (--benchmark-only active)."
+            item.own_markers = [mark for mark in item.own_markers if mark.kwargs.get("reason") != reason]
+
+
+def record_curve(item: pytest.Item, curve: ScalingCurve, number: str = "") -> None:
+    """Make every point of a curve, and its serial times, a benchmark; the curve is in their ``extra_info``.
+
+    Args:
+        item: the test.
+        curve: what it has measured.
+        number: tells the second curve of a test, and all later ones, from the first.
+    """
     from pytest_parallel_lab.model.curve_files import KEY
 
     session = getattr(item.config, "_benchmarksession", None)
@@ -119,24 +135,33 @@ def record_curve(item: pytest.Item, curve: ScalingCurve) -> None:
         return
     if curve.serial_times_s:
         facts = {"implementation": curve.machine["serial"], "backend": "serial", "workers": 1}
-        _record_times(item, session, "serial", curve.serial_times_s, facts)
+        _record_times(item, session, f"serial{number}", curve.serial_times_s, facts)
     for point in curve.points:
         facts = {"implementation": curve.name, "backend": curve.backend, "workers": point.workers}
         facts["oversubscribed"] = point.oversubscribed
         facts[KEY] = replace(curve, points=(point,)).to_json()
-        _record_times(item, session, f"{point.workers}w", point.times_s, facts)
+        _record_times(item, session, f"{point.workers}w{number}", point.times_s, facts)
 
 
 def _record_times(
     item: pytest.Item, session: Any, label: str, times_s: Sequence[float], facts: Mapping[str, Any]
 ) -> None:
+    replayed = _Replayed(times_s)
+    fixture = _fixture(item, session, replayed.clock)
+    fixture.name, fixture.fullname = (f"{name}[{label}]" for name in (item.name, item.nodeid))
+    fixture.extra_info.update(facts)
+    fixture.pedantic(replayed.run, rounds=len(times_s))
+
+
+def _fixture(item: pytest.Item, session: Any, clock: Callable[[], float] = time.perf_counter) -> Any:
+    """What pytest-benchmark would give a test, with a clock of ours."""
     from pytest_benchmark.fixture import BenchmarkFixture
     from pytest_benchmark.utils import NameWrapper
 
-    replayed = _Replayed(times_s)
     mark = item.get_closest_marker("benchmark")
-    options = {"group": _group(item), **(mark.kwargs if mark else {}), "timer": NameWrapper(replayed.clock)}  # type: ignore[no-untyped-call]
-    fixture = BenchmarkFixture(  # type: ignore[no-untyped-call]
+    options = {"group": _group(item), **(mark.kwargs if mark else {})}
+    options["timer"] = NameWrapper(clock)  # type: ignore[no-untyped-call]
+    return BenchmarkFixture(  # type: ignore[no-untyped-call]
         item,
         add_stats=session.benchmarks.append,
         logger=session.logger,
@@ -144,6 +169,3 @@ def _record_times(
         disabled=False,
         **{**session.options, **options},
     )
-    fixture.name, fixture.fullname = (f"{name}[{label}]" for name in (item.name, item.nodeid))
-    fixture.extra_info.update(facts)
-    fixture.pedantic(replayed.run, rounds=len(times_s))  # type: ignore[no-untyped-call]

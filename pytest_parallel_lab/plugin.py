@@ -102,6 +102,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(trylast=True)  # of what -m and -k have chosen
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out tests on backends that were not chosen, and where a subject is handed in those that take none."""
+    benchmarking.count_as_benchmarks(config, items)
     left_out = [*selection.leave_out(items, options.choices_of(config)), *subjects.select(config, items)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import subprocess
+import threading
 import time
 from collections.abc import Sequence
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
 from pytest_parallel_lab import blocks, implementation
@@ -83,3 +87,71 @@ def too_early_as_well(pool: Any, numbers: Sequence[int]) -> list[int]:
 @implementation("threads")
 def wrong(pool: Any, numbers: Sequence[int]) -> list[int]:
     return [*numbers]
+
+
+@implementation("threads")
+def leaves_a_thread(pool: Any, numbers: Sequence[int]) -> list[int]:
+    threading.Thread(target=time.sleep, args=(2,), daemon=True).start()
+    return [number * number for number in numbers]
+
+
+@implementation("threads")
+def leaves_a_process(pool: Any, numbers: Sequence[int]) -> list[int]:
+    subprocess.Popen(["sleep", "2"])
+    return [number * number for number in numbers]
+
+
+@implementation("threads")
+def as_many_as_workers(pool: Any, numbers: Sequence[int], *, workers: int) -> int:
+    return workers
+
+
+_calls: list[int] = []
+
+
+@implementation("threads")
+def wrong_after_a_while(pool: Any, numbers: Sequence[int]) -> list[int]:
+    _calls.append(1)
+    return [number * number + (len(_calls) > 4) for number in numbers]
+
+
+def squares_on_threads(numbers: Sequence[int]) -> list[int]:
+    with ThreadPool(2) as threads:
+        return threads.map(nap, numbers)
+
+
+@implementation("processes")
+def with_a_pool_of_threads(pool: Any, numbers: Sequence[int]) -> list[int]:
+    return squares_on_threads(numbers)
+
+
+@implementation("processes")
+def in_tasks_a_pool_of_threads(pool: Any, numbers: Sequence[int]) -> list[int]:
+    (result,) = pool.map(squares_on_threads, [numbers])
+    return list(result)
+
+
+class Refusing:
+    """A callable that tells nothing of itself."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in ("__name__", "func"):
+            raise AttributeError(name)
+        raise ValueError(f"nobody may know {name}")
+
+    def __call__(self, *args: Any) -> int:
+        return 0
+
+
+def strange_tasks(pool: Any) -> list[int]:
+    submit = getattr(pool, "submit", None)
+    tasks = [functools.partial(len, "abc"), Refusing()]
+    if submit is not None:
+        return [submit(task).result() for task in tasks]
+    return [pool.apply(task) for task in tasks]
+
+
+@implementation("processes")
+def closes_and_raises(pool: Any, numbers: Sequence[int]) -> list[int]:
+    pool.close()
+    raise ValueError("boom")

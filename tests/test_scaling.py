@@ -30,7 +30,8 @@ def lab() -> Iterator[Lab]:
 
 def curve_of(lab: Lab, function: Callable[..., Any], backend: str, n: int = 8, **options: Any) -> Measured:
     plan = ScalingPlan.of("here", **{**QUICK, **options.pop("plan", {})})
-    return measure(lab, function, (range(n),), {}, plan, backend=backend, reference=scaled.squares, **options)
+    given: dict[str, Any] = {"reference": scaled.squares, **options}
+    return measure(lab, function, (range(n),), {}, plan, backend=backend, **given)
 
 
 @pytest.mark.parametrize(("function", "backend"), TELLING)
@@ -157,7 +158,59 @@ def test_plans_that_mean_nothing(plan: dict[str, Any], text: str) -> None:
 
 
 def test_weak_scaling_wants_to_know_how_to_grow(lab: Lab) -> None:
-    with pytest.raises(BadSetting, match=r"scaling\(thread_map\): arguments= needs mode='weak'|needs"):
+    with pytest.raises(BadSetting, match=r"scaling\(thread_map\): mode='weak' needs arguments=: a function"):
         curve_of(lab, scaled.thread_map, "threads", plan={"mode": "weak"})
     with pytest.raises(BadSetting, match=r"arguments= is for mode='weak'"):
         curve_of(lab, scaled.thread_map, "threads", arguments=lambda workers: (range(workers),))
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"reference": 3}, "scaling(thread_map): reference=3 is neither a serial function nor a list of them"),
+        ({"rtol": -1}, "scaling(thread_map): rtol=-1 is not a number of at least 0"),
+        (
+            {"plan": {"mode": "weak"}, "arguments": lambda workers: workers},
+            "scaling(thread_map): arguments(1) gave 1; give a tuple, as in lambda p: (n * p,)",
+        ),
+    ],
+)
+def test_options_that_mean_nothing(lab: Lab, options: dict[str, Any], text: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        curve_of(lab, scaled.thread_map, "threads", **options)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("function", [scaled.leaves_a_thread, scaled.leaves_a_process])
+def test_one_that_leaves_something_running(lab: Lab, function: Callable[..., Any]) -> None:
+    with pytest.raises(ReturnedEarly, match="a thread or process of its own still ran"):
+        curve_of(lab, function, "threads")
+
+
+def test_without_a_reference_all_counts_have_to_agree(lab: Lab) -> None:
+    plan = ScalingPlan.of("here", **QUICK)
+    with pytest.raises(Mismatch, match=r"as_many_as_workers \(threads, 2 workers\)"):
+        measure(lab, scaled.as_many_as_workers, (range(4),), {}, plan, backend="threads")
+
+
+def test_every_round_is_checked(lab: Lab) -> None:
+    with pytest.raises(Mismatch, match=r"wrong_after_a_while \(threads, 1 worker\)"):
+        curve_of(lab, scaled.wrong_after_a_while, "threads", plan={"rounds": 6, "workers": [1]})
+
+
+@pytest.mark.parametrize("function", [scaled.with_a_pool_of_threads, scaled.in_tasks_a_pool_of_threads])
+def test_pools_of_threads_inside_are_left_alone(lab: Lab, function: Callable[..., Any]) -> None:
+    curve = curve_of(lab, function, "processes").curve
+    assert curve.workers == (1, 2)
+
+
+@pytest.mark.parametrize("backend", ["threads", "processes", "executor"])
+def test_tasks_may_be_called_anything(lab: Lab, backend: str) -> None:
+    plan = ScalingPlan.of("here", **{**QUICK, "workers": [2], "rounds": 1})
+    section = measure(lab, scaled.strange_tasks, (), {}, plan, backend=backend).sections[2]
+    assert {span.name for span in section.spans if span.kind == "compute"} >= {"len", "task"}
+
+
+def test_the_first_error_is_told_and_not_what_it_left_behind(lab: Lab) -> None:
+    with pytest.raises(ValueError, match="boom"):
+        curve_of(lab, scaled.closes_and_raises, "processes")

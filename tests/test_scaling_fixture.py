@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_parallel_lab import ScalingCurve
+from pytest_parallel_lab import CurveWarning, ScalingCurve
+from pytest_parallel_lab.model.curve_files import load_curves
 from tests import scaled
 from tests.conftest import Run
 
@@ -57,6 +58,33 @@ def test_without_benchmarks_only_the_results_are_checked(project: pytest.Pyteste
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*right with 1, 2 workers; not measured (--benchmark-disable)*"])
     run_pytest("--benchmark-skip").assert_outcomes(skipped=1)
+
+
+def test_only_benchmarks_are_wanted(project: pytest.Pytester, run_pytest: Run) -> None:
+    project.makepyfile(test_other="def test_other(): pass")
+    run_pytest("--benchmark-only").assert_outcomes(passed=1, skipped=1)
+
+
+def test_curves_of_one_function_are_told_apart(pytester: pytest.Pytester, run_pytest: Run) -> None:
+    pytester.makepyfile(
+        scaled=Path(scaled.__file__).read_text(),
+        test_naps="""
+            import pytest
+            import scaled
+
+            @pytest.mark.parametrize("n", [2, 3])
+            @pytest.mark.scaling(workers=[1], rounds=1, seconds=0)
+            def test_naps(scaling, n):
+                for _ in range(2):
+                    scaling(scaled.thread_map, range(n))
+        """,
+    )
+    run_pytest("--benchmark-json=saved.json").assert_outcomes(passed=2)
+    with pytest.warns(CurveWarning, match="one point only"):
+        curves = load_curves(pytester.path / "saved.json")
+    assert [one.test for one in curves] == [f"test_naps.py::test_naps[{n}]{i}" for n in (2, 3) for i in ("", "#2")]
+    names = [one["name"] for one in json.loads((pytester.path / "saved.json").read_text())["benchmarks"]]
+    assert len(set(names)) == 4
 
 
 def test_it_works_without_pytest_benchmark(project: pytest.Pytester, run_pytest: Run) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures.process as process_futures
 import concurrent.futures.thread as thread_futures
+import functools
 import multiprocessing.pool as pools
 import os
 import threading
@@ -79,7 +80,7 @@ class _Tasks:
                 self._queue._sem.release()
         task = ForkingPickler.loads(data)
         if task is not None:
-            self._notes.took(began_s, self._name(task))
+            self._notes.took(began_s, _told(self._name, task))
         return task
 
 
@@ -110,6 +111,9 @@ class _Worker:
 
     def __call__(self, tasks: Any, results: Any, *rest: Any) -> None:
         run, name = _KINDS[self._kind]
+        if not hasattr(tasks, "_rlock"):  # of a pool of threads, which has the same loop and other queues
+            run(tasks, results, *rest)
+            return
         notes = _Notes(self._directory)
         run(_Tasks(tasks, notes, name), _Results(results, notes), *rest)
 
@@ -155,7 +159,7 @@ class ThreadNotes:
             with lock:
                 self.running += 1
             began_s = time.perf_counter()
-            name = _name(item.fn)
+            name = _told(_name, item.fn)
             run(item)
             with lock:
                 self.running -= 1
@@ -177,7 +181,7 @@ def _path(directory: str, pid: int) -> Path:
 
 def _name_of_pool_task(task: Any) -> str:
     _, _, function, args, _ = task
-    if function in (pools.mapstar, pools.starmapstar):  # type: ignore[attr-defined]
+    if function is pools.mapstar or function is pools.starmapstar:  # type: ignore[attr-defined]
         return _name(args[0][0])
     return _name(function)
 
@@ -185,11 +189,23 @@ def _name_of_pool_task(task: Any) -> str:
 def _name_of_executor_task(task: Any) -> str:
     if task.fn is process_futures._process_chunk and task.args:
         return _name(task.args[0])
-    return _name(getattr(task.fn, "args", [task.fn])[0] if hasattr(task.fn, "func") else task.fn)
+    if isinstance(task.fn, functools.partial) and task.fn.func is process_futures._process_chunk and task.fn.args:
+        return _name(task.fn.args[0])
+    return _name(task.fn)
 
 
 def _name(function: Any) -> str:
-    return str(getattr(function, "__name__", type(function).__name__))
+    named = function.func if isinstance(function, functools.partial) else function
+    return str(getattr(named, "__name__", type(named).__name__))
+
+
+def _told(name: Callable[[Any], str], task: Any) -> str:
+    """The name of a task, in one word that can be written; users' callables may refuse to tell."""
+    try:
+        told = name(task)
+    except Exception:
+        return "task"
+    return "_".join(told.encode("utf-8", "replace").decode().split()) or "task"
 
 
 _KINDS: dict[str, tuple[Callable[..., None], Callable[[Any], str]]] = {

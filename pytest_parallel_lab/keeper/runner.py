@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +32,9 @@ from pytest_parallel_lab.keeper.host import (
     workers_of,
 )
 from pytest_parallel_lab.keeper.shipping import pack_value
+from pytest_parallel_lab.keeper.started import Started
 from pytest_parallel_lab.keeper.tree import become_subreaper, die_with_parent
+from pytest_parallel_lab.model.timeline import Section
 
 _STATUS_LIMIT_S = 0.3
 _SETTLE_S = 0.02
@@ -47,6 +50,7 @@ class Runner:
         self._executor: Executor | None = None
         self._workers = 0
         self._watches = False
+        self._notes = False
         self._facts = Facts()
 
     def serve(self) -> None:
@@ -70,6 +74,7 @@ class Runner:
             assert message.parcel is not None
             self._host = message.parcel.load()
             self._workers = body["workers"]
+            self._notes = body["settings"].spans
             self._handle = self._host.open(self._workers, body["settings"], body["directory"])
             pids = self._host.pids()
             self._watches = bool(pids) and hasattr(os, "pidfd_open")
@@ -87,7 +92,19 @@ class Runner:
             function, args, kwargs = load_call(message.parcel)
             return self._host.bind(function, self._handle, args, bind_workers(function, kwargs, self._workers))
 
-        execute(self._channel, load, facts=self._facts, announce=message.body["announce"], section=self._host.section)
+        execute(self._channel, load, facts=self._facts, announce=message.body["announce"], section=self._section())
+
+    def _section(self) -> Callable[[float, float], Section | None]:
+        """Asks the host what its workers did, and looks what the call has left running."""
+        if not self._notes:
+            return lambda start_s, end_s: None
+        started = Started()
+
+        def ask(start_s: float, end_s: float) -> Section | None:
+            section = self._host.section(start_s, end_s)
+            return section and replace(section, left_running=started.still_running())
+
+        return ask
 
     def _on_task(self, message: Message) -> None:
         """Hand a task of ``parallel_pool`` to the workers; the answer follows when it is done."""

@@ -57,8 +57,8 @@ def from_json(data: Any, where: str = "scaling curve") -> ScalingCurve:
 def load_curves(path: str | os.PathLike[str], *, machine: Mapping[str, Any] | None = None) -> tuple[ScalingCurve, ...]:
     """Read all curves of a file that pytest-benchmark has written, or the one of ``to_json``.
 
-    Benchmarks that are points of one curve (of the same name, backend, kind of scaling, size and
-    reference) are joined.
+    Benchmarks that are points of one curve (of the same test, name, backend, kind of scaling, size
+    and reference) are joined.
 
     Args:
         path: of the file.
@@ -142,7 +142,7 @@ def _joined(parts: list[ScalingCurve]) -> dict[tuple[Any, ...], ScalingCurve]:
     """The curves by what makes them one; a point that several parts have alike counts once."""
     curves: dict[tuple[Any, ...], ScalingCurve] = {}
     for part in parts:
-        key = (part.name, part.backend, part.mode, part.size, part.unit, part.serial_times_s)
+        key = (part.test, part.name, part.backend, part.mode, part.size, part.unit, part.serial_times_s)
         if key not in curves:
             curves[key] = part
             continue

@@ -144,7 +144,9 @@ class Exploration:
             parts[-1] += ": none fails"
         if sampled:
             parts.append(f"0 of {sampled} sampled schedules fail: below {bound_percent(sampled)} with 95 % confidence")
-        if free and (self.outside or not parts):
+        if free and not parts:
+            parts.append(f"0 of {free} free runs fail; the time was over before any schedule was tried in turns")
+        elif free and self.outside:
             parts.append(f"0 of {free} free runs fail")
         if self.outside:
             parts.append(f"not all of it was under control: {self.outside}")

@@ -104,6 +104,7 @@ class ScalingCurve:
             so that ratios are taken round by round and drift drops out.
         task_times_s: shape ``(rounds, tasks)``: seconds of every task on one worker, for projections.
         confidence: of all intervals.
+        test: that measured it: what tells apart curves of one implementation.
 
     Raises:
         BadSetting: a time that is not finite and positive (the text names point and value), no
@@ -121,6 +122,7 @@ class ScalingCurve:
     interleaved: bool = False
     task_times_s: tuple[tuple[float, ...], ...] = ()
     confidence: float = 0.95
+    test: str = ""
 
     def __post_init__(self) -> None:
         check_confidence(self.confidence)
@@ -199,7 +201,7 @@ class ScalingCurve:
         """The longest computing time over the mean one, the median of the rounds; between 1 and p.
 
         Raises:
-            BadSetting: this count was not measured, or not where its time went.
+            BadSetting: this count was not measured, or not where its time went, or nobody computed.
         """
         point = self.point(workers)
         if not point.breakdown:

@@ -46,6 +46,7 @@ class Section:
         spans: what the workers told of, in any order.
         gaps: what a worker does that tells of nothing: a rank computes, a pool's worker waits for tasks.
         outstanding: tasks that had been handed out and were not done at the end.
+        left_running: threads and processes that the implementation had started and that ran on.
     """
 
     workers: int
@@ -54,6 +55,7 @@ class Section:
     spans: tuple[Span, ...] = ()
     gaps: str = WAITING
     outstanding: int = 0
+    left_running: int = 0
 
     @property
     def elapsed_s(self) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from pytest_parallel_lab.model.errors import ParallelError
+from pytest_parallel_lab.model.errors import BadSetting, ParallelError
 from pytest_parallel_lab.model.scaling_curve import ScalingCurve
 from pytest_parallel_lab.model.scaling_laws import speed_up
 from pytest_parallel_lab.model.statistics import Estimate
@@ -171,7 +171,7 @@ def table_rows(series: Sequence[Series]) -> Iterator[tuple[str, ...]]:
                 _text(gain),
                 _text(share, percent=True),
                 _text(fraction, percent=True),
-                _text(curve.imbalance(point.workers)) if point.breakdown else "",
+                _imbalance(curve, point.workers),
                 ", ".join(notes),
             )
 
@@ -231,3 +231,11 @@ def _time_text(estimate: Estimate) -> str:
 def _median(values: Sequence[float]) -> float:
     ordered = sorted(values)
     return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def _imbalance(curve: ScalingCurve, workers: int) -> str:
+    """Empty where it was not measured, or where nobody computed."""
+    try:
+        return _text(curve.imbalance(workers))
+    except BadSetting:
+        return ""

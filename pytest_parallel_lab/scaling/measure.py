@@ -5,23 +5,22 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_parallel_lab.model.agreement import check_agreement
 from pytest_parallel_lab.model.cores import usable_cores
 from pytest_parallel_lab.model.errors import BadSetting, ParallelError
 from pytest_parallel_lab.model.implementation import backend_of, name_of
 from pytest_parallel_lab.model.scaling_curve import ScalingCurve, ScalingPoint, WorkerTimes
 from pytest_parallel_lab.model.statistics import median_interval
 from pytest_parallel_lab.model.timeline import COMMUNICATION, COMPUTE, WAITING, Section
+from pytest_parallel_lab.scaling.arms import Arm, leased, settle_what_is_right
 from pytest_parallel_lab.scaling.machine import machine_facts
 from pytest_parallel_lab.scaling.plan import ScalingPlan
 
 if TYPE_CHECKING:
     from pytest_parallel_lab.lab import Lab
-    from pytest_parallel_lab.lease import Lease
 
 _TRACED_ROUNDS = 3
 _MOST_TIMES_THE_ROUNDS = 5
@@ -48,27 +47,6 @@ class Measured:
 
     curve: ScalingCurve
     sections: dict[int, Section]
-
-
-@dataclass
-class _Arm:
-    """One that has its turn in every round: an implementation on some workers, or a serial reference."""
-
-    function: Callable[..., Any]
-    backend: str
-    workers: int
-    args: Sequence[Any]
-    lease: Lease
-    startup_s: float
-    times_s: list[float] = field(default_factory=list)
-
-    @property
-    def label(self) -> str:
-        """Who has its turn."""
-        if self.backend == "serial":
-            return f"{name_of(self.function)} (serial)"
-        plural = "s" if self.workers > 1 else ""
-        return f"{name_of(self.function)} ({self.backend}, {self.workers} worker{plural})"
 
 
 def measure(
@@ -121,34 +99,31 @@ def measure(
         Exception: whatever an implementation raises.
     """
     __tracebackhide__ = True
-    source = f"scaling({name_of(function)})"
-    if (plan.mode == "weak") != (arguments is not None):
-        what = "needs" if arguments is None else "is for"
-        raise BadSetting(f"{source}: arguments= {what} mode='weak': a function from workers to their arguments")
-    grown = arguments or (lambda workers: args)
-    references = [reference] if callable(reference) else [*reference]
+    references = [reference] if callable(reference) else reference
+    grown = _grown(f"scaling({name_of(function)})", args, plan, references, arguments, rtol, atol)
     facts = machine_facts()
     with contextlib.ExitStack() as leases:
 
-        def arm(one: Callable[..., Any], name: str, workers: int) -> _Arm:
+        def arm(one: Callable[..., Any], name: str, workers: int) -> Arm:
             began_s = time.perf_counter()
-            lease = leases.enter_context(_leased(lab, name, workers, start_method))
-            return _Arm(one, name, workers, grown(workers), lease, time.perf_counter() - began_s)
+            lease = leases.enter_context(leased(lab, name, workers, start_method))
+            startup_s = time.perf_counter() - began_s
+            return Arm(one, name, workers, grown(workers), kwargs, lease, startup_s, rtol=rtol, atol=atol)
 
         serial = [arm(one, "serial", 1) for one in references]
         points = [arm(function, backend, workers) for workers in plan.workers]
-        _agree(points, serial, kwargs, grown, rtol, atol)
-        facts["blas_threads_per_worker"] = (
-            points[0].lease.run(function, *points[0].args, **kwargs).facts.get("blas_threads_per_worker")
-        )
-        narrow = _rounds([*serial, *points], kwargs, plan, once, show)
+        settle_what_is_right(points, references, same_work=plan.mode == "strong")
+        for one in serial:
+            one.run()
+        facts["blas_threads_per_worker"] = points[0].run().facts.get("blas_threads_per_worker")
+        narrow = _rounds([*serial, *points], plan, once, show)
         if not narrow and not once:
             facts["warnings"].append(
                 f"some interval is wider than {plan.narrow:.0%} of its median on either side: give it more seconds"
             )
         traced = {}
         for one in points:
-            traced[one.workers] = _traced(lab, one, kwargs, start_method, 1 if once else _TRACED_ROUNDS, show)
+            traced[one.workers] = _traced(lab, one, start_method, 1 if once else _TRACED_ROUNDS, show)
     best = min(serial, key=lambda one: median_interval(one.times_s).value, default=None)
     curve = ScalingCurve(
         name=name_of(function),
@@ -165,36 +140,38 @@ def measure(
     return Measured(curve, {workers: sections[-1] for workers, sections in traced.items() if sections})
 
 
-@contextlib.contextmanager
-def _leased(lab: Lab, backend: str, workers: int, start_method: str | None, *, spans: bool = False) -> Iterator[Lease]:
-    lease = lab.lease(backend, workers, start_method, spans=spans)
-    try:
-        yield lease
-    finally:
-        lease.end()
-
-
-def _agree(
-    points: Sequence[_Arm],
-    serial: Sequence[_Arm],
-    kwargs: Mapping[str, Any],
-    grown: Callable[[int], Sequence[Any]],
+def _grown(
+    source: str,
+    args: Sequence[Any],
+    plan: ScalingPlan,
+    references: Any,
+    arguments: Callable[[int], Sequence[Any]] | None,
     rtol: float,
     atol: float,
-) -> None:
-    """Run everything once, which warms it up too, and compare."""
-    __tracebackhide__ = True
-    for one in serial:
-        one.lease.run(one.function, *one.args, **kwargs).result()
-    for point in points:
-        result = point.lease.run(point.function, *point.args, **kwargs).result()
-        for one in serial:
-            right = one.function(*point.args, **kwargs)
-            check_agreement(result, right, point.label, rtol=rtol, atol=atol)
+) -> Callable[[int], Sequence[Any]]:
+    """The arguments for so many workers, once all that was asked for means something."""
+    if plan.mode == "weak" and arguments is None:
+        raise BadSetting(f"{source}: mode='weak' needs arguments=: a function from workers to a tuple of arguments")
+    if plan.mode != "weak" and arguments is not None:
+        raise BadSetting(f"{source}: arguments= is for mode='weak', where the work grows with the workers")
+    if not isinstance(references, Sequence) or not all(map(callable, references)):
+        raise BadSetting(f"{source}: reference={references!r} is neither a serial function nor a list of them")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not value >= 0:
+            raise BadSetting(f"{source}: {name}={value!r} is not a number of at least 0")
+
+    def grown(workers: int) -> Sequence[Any]:
+        given = args if arguments is None else arguments(workers)
+        if not isinstance(given, (tuple, list)):
+            raise BadSetting(f"{source}: arguments({workers}) gave {given!r}; give a tuple, as in lambda p: (n * p,)")
+        return given
+
+    return grown
 
 
-def _rounds(arms: Sequence[_Arm], kwargs: Mapping[str, Any], plan: ScalingPlan, once: bool, show: Show | None) -> bool:
+def _rounds(arms: Sequence[Arm], plan: ScalingPlan, once: bool, show: Show | None) -> bool:
     """Round after round, until all is narrow or the time is over; whether it is narrow."""
+    __tracebackhide__ = True
     draw = random.Random(plan.seed)
     began_s = time.monotonic()
     most = 1 if once else plan.rounds * _MOST_TIMES_THE_ROUNDS
@@ -202,9 +179,7 @@ def _rounds(arms: Sequence[_Arm], kwargs: Mapping[str, Any], plan: ScalingPlan, 
         for one in draw.sample(arms, len(arms)):
             if show is not None:
                 show(f"round {number}: {one.label}, {time.monotonic() - began_s:.0f} of {plan.seconds:g} s")
-            outcome = one.lease.run(one.function, *one.args, timed=True, **kwargs)
-            outcome.result()
-            one.times_s.append(outcome.elapsed_s)
+            one.times_s.append(one.run(timed=True).elapsed_s)
         if number >= plan.rounds:
             narrow = all(_is_narrow(one.times_s, plan.narrow) for one in arms)
             if narrow or time.monotonic() - began_s > plan.seconds:
@@ -217,32 +192,29 @@ def _is_narrow(times_s: Sequence[float], share: float) -> bool:
     return found.has_interval and max(found.high - found.value, found.value - found.low) <= share * found.value
 
 
-def _traced(
-    lab: Lab, one: _Arm, kwargs: Mapping[str, Any], start_method: str | None, rounds: int, show: Show | None
-) -> list[Section]:
+def _traced(lab: Lab, one: Arm, start_method: str | None, rounds: int, show: Show | None) -> list[Section]:
     """Runs in which the workers tell what they do."""
     __tracebackhide__ = True
     sections = []
-    with _leased(lab, one.backend, one.workers, start_method, spans=True) as lease:
+    with leased(lab, one.backend, one.workers, start_method, spans=True) as lease:
         for number in range(rounds + 1):
             if show is not None:
                 show(f"where the time goes: {one.label}, {number} of {rounds}")
-            outcome = lease.run(one.function, *one.args, **kwargs)
-            outcome.result()
-            section = outcome.section
+            section = one.run(on=lease).section
             if section is None:  # a backend that does not tell
                 return []
-            if section.outstanding:
+            if section.outstanding or (number and section.left_running):  # the first may start what serves them all
+                what = "its tasks were still out" if section.outstanding else "a thread or process of its own still ran"
                 raise ReturnedEarly(
-                    f"{one.label} returned before its work was done: its tasks were still out. Its time "
-                    "would be too short: wait for all results, as with .get(), .result() or list(...)"
+                    f"{one.label} returned before its work was done: {what}. Its time would be too short: wait for "
+                    "all results, as with .get(), .result() or list(...), and join what it has started"
                 )
             if number:  # the first one warms up
                 sections.append(section)
     return sections
 
 
-def _point(one: _Arm, sections: Sequence[Section]) -> ScalingPoint:
+def _point(one: Arm, sections: Sequence[Section]) -> ScalingPoint:
     return ScalingPoint(
         workers=one.workers,
         times_s=tuple(one.times_s),
