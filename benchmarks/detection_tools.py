@@ -133,7 +133,7 @@ class FirstDetection(Search):
 
     def _take_in(self, record: Record) -> Record | None:
         failed = super()._take_in(record)
-        wrong = failed is not None or self._streams or self._numerical is not None
+        wrong = failed is not None or self._streams or self._numerical is not None or self._is_sure(self._failed_freely)
         if wrong and not os.path.exists(self.path):
             Path(self.path).write_text(f"{time.monotonic()} {self._runs.count}")
         return failed

@@ -1,6 +1,6 @@
 """Programs whose answers are known: how often do the stated intervals hold the truth?
 
-    python -m benchmarks.known_curves [runs]
+    python -m benchmarks.known_curves [runs] [--only=name]
 
 The programs sleep, which needs no core: a serial fraction of 0, 5, 20 and 50 %, one worker with more to
 do than the others, and a cost that grows with every further worker. Each is measured again and again; at least
@@ -106,9 +106,11 @@ PROGRAMS = [
 ]
 
 
-def main(runs: int = 20) -> None:
+def main(runs: int = 20, *, only: str = "") -> None:
     with Lab() as lab:
         for name, function, fraction, questions in PROGRAMS:
+            if only not in name:
+                continue
             held = dict.fromkeys((question.name for question in questions), 0)
             last = dict.fromkeys(held, (0.0, 0.0))
             for seed in range(runs):
@@ -128,4 +130,8 @@ def main(runs: int = 20) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    given = sys.argv[1:]
+    main(
+        *(int(one) for one in given if not one.startswith("--")),
+        only="".join(one.partition("=")[2] for one in given if one.startswith("--only=")),
+    )

@@ -32,7 +32,7 @@ _HASH_SEEDS = 3
 _HASH_SEEDS_AT = 0.3  # of the budget, or when all at bound 1 are done
 _SLOW = 0.03  # of the budget: runs that take longer are few
 _SLOWEST = 0.2  # of the budget: a free run that takes longer is given up
-_FREE_FIRST, _FREE_EVERY, _FREE_OUTSIDE = 2, 8, 2
+_FREE_FIRST, _FREE_AT_MOST, _FREE_EVERY, _FREE_OUTSIDE = 3, 8, 8, 2
 _FREE_FAILURES = 2
 
 
@@ -155,7 +155,9 @@ class Search:
         """Whether it is a free run's turn; more often where not everything can be told when to go."""
         if self._slowest_free_s > self._plan.seconds * _SLOW:
             return False
-        return number <= _FREE_FIRST or number % (_FREE_OUTSIDE if self._outside else _FREE_EVERY) == 0
+        if number <= _FREE_FIRST or (number <= _FREE_AT_MOST and self._failed_freely):
+            return not self._is_sure(self._failed_freely)  # once it is, a schedule is what is missing
+        return number % (_FREE_OUTSIDE if self._outside else _FREE_EVERY) == 0
 
     def _freely(self, free: Free) -> Record:
         free.begin()
