@@ -145,7 +145,7 @@ class Exploration:
         if sampled:
             parts.append(f"0 of {sampled} sampled schedules fail: below {bound_percent(sampled)} with 95 % confidence")
         if free and not parts:
-            parts.append(f"0 of {free} free runs fail; the time was over before any schedule was tried in turns")
+            parts.append(f"0 of {free} free runs fail; no schedule was tried in turns")
         elif free and self.outside:
             parts.append(f"0 of {free} free runs fail")
         if self.outside:
