@@ -28,7 +28,7 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
-def curve_of(lab: Lab, function: Callable[..., Any], backend: str, n: int = 8, **options: Any) -> Measured:
+def curve_of(lab: Lab, function: Callable[..., Any], backend: str, n: int = 4, **options: Any) -> Measured:
     plan = ScalingPlan.of("here", **{**QUICK, **options.pop("plan", {})})
     given: dict[str, Any] = {"reference": scaled.squares, **options}
     return measure(lab, function, (range(n),), {}, plan, backend=backend, **given)
@@ -43,12 +43,12 @@ def test_every_backend_tells_where_the_time_goes(lab: Lab, function: Callable[..
     assert curve.workers == (1, 2)
     assert len(curve.serial_times_s) == len(curve.point(1).times_s) == len(curve.point(2).times_s) == 2
     for point in curve.points:
-        assert len(point.breakdown) == 3
+        assert len(point.breakdown) == 2
         for round_ in point.breakdown:
             assert len(round_) == point.workers
             assert all(one.startup_s > 0 for one in round_)
             # All sleep for as long as they have tasks; nobody can have slept for less.
-            assert sum(one.compute_s for one in round_) >= 8 * scaled.TASK_S
+            assert sum(one.compute_s for one in round_) >= 4 * scaled.TASK_S
     for workers, section in measured.sections.items():
         for seconds in section.seconds():
             assert sum(seconds.values()) == pytest.approx(section.elapsed_s)
@@ -58,14 +58,14 @@ def test_every_backend_tells_where_the_time_goes(lab: Lab, function: Callable[..
 @pytest.mark.parametrize(("function", "backend"), TELLING[1:3])
 def test_a_spawned_worker_tells_too(lab: Lab, function: Callable[..., Any], backend: str) -> None:
     section = curve_of(lab, function, backend, start_method="spawn", plan={"workers": [2]}).sections[2]
-    assert sum(seconds["compute"] for seconds in section.seconds()) >= 8 * scaled.TASK_S
+    assert sum(seconds["compute"] for seconds in section.seconds()) >= 4 * scaled.TASK_S
     assert {span.name for span in section.spans if span.kind == "compute"} == {"nap"}
 
 
 @pytest.mark.parametrize(("function", "backend"), TELLING[:3])
 def test_task_times_are_those_of_one_worker(lab: Lab, function: Callable[..., Any], backend: str) -> None:
     times = curve_of(lab, function, backend).curve.task_times_s
-    assert [len(round_) for round_ in times] == [8, 8, 8]
+    assert [len(round_) for round_ in times] == [4, 4]
     assert all(time_s >= scaled.TASK_S for round_ in times for time_s in round_)
 
 
@@ -100,11 +100,11 @@ def test_weak_scaling_gives_every_worker_as_much(lab: Lab) -> None:
         plan,
         backend="threads",
         reference=scaled.squares,
-        arguments=lambda workers: (range(4 * workers),),
+        arguments=lambda workers: (range(2 * workers),),
     ).curve
     assert curve.mode == "weak"
-    assert all(time_s >= 4 * scaled.TASK_S for point in curve.points for time_s in point.times_s)
-    assert all(sum(w.compute_s for w in r) >= 8 * scaled.TASK_S for r in curve.point(2).breakdown)
+    assert all(time_s >= 2 * scaled.TASK_S for point in curve.points for time_s in point.times_s)
+    assert all(sum(w.compute_s for w in r) >= 4 * scaled.TASK_S for r in curve.point(2).breakdown)
 
 
 def test_it_says_that_it_never_was_narrow(lab: Lab) -> None:

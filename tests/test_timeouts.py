@@ -37,15 +37,15 @@ def test_the_limit_gives_the_whole_report(method: str, pytester: pytest.Pytester
         parallel_run(slow, 0, workers=2)
         mpiexec(lambda comm: None, ranks=2)
 
-    @pytest.mark.timeout(3, method={method!r})
+    @pytest.mark.timeout(2, method={method!r})
     def test_run(parallel_run):
         parallel_run(slow, 60, workers=2)
 
-    @pytest.mark.timeout(3, method={method!r})
+    @pytest.mark.timeout(2, method={method!r})
     def test_supervised(supervised):
         supervised(block, 60)
 
-    @pytest.mark.timeout(3, method={method!r})
+    @pytest.mark.timeout(2, method={method!r})
     def test_ranks(mpiexec):
         mpiexec(lambda comm: block(60), ranks=2)
 
@@ -57,7 +57,7 @@ def test_the_limit_gives_the_whole_report(method: str, pytester: pytest.Pytester
     result.assert_outcomes(passed=2, failed=3)
     result.stdout.re_match_lines(
         [
-            r"E +pytest_parallel_lab\.TimedOut: time-out: the limit of 3 s \(pytest-timeout\) has passed.*",
+            r"E +pytest_parallel_lab\.TimedOut: time-out: the limit of 2 s \(pytest-timeout\) has passed.*",
             r"E +worker 0 sleeps in time\.sleep.*",
             r"E +worker 0 sleeps",
             r"### worker 0, pid \d+",

@@ -153,20 +153,24 @@ class ThreadNotes:
         run = thread_futures._WorkItem.run
         lock = threading.Lock()
 
-        self.running = 0
+        self._running: set[Any] = set()
 
         def running(item: Any) -> None:
             with lock:
-                self.running += 1
+                self._running.add(item.future)
             began_s = time.perf_counter()
-            name = _told(_name, item.fn)
+            name, future = _told(_name, item.fn), item.future
             run(item)
             with lock:
-                self.running -= 1
+                self._running.discard(future)
                 worker = self._numbers.setdefault(threading.get_ident(), len(self._numbers))
                 self._spans.append(Span(worker, began_s, time.perf_counter(), COMPUTE, name))
 
         thread_futures._WorkItem.run = running  # type: ignore[method-assign, assignment]
+
+    def outstanding(self) -> int:
+        """How many tasks have been begun, and have no result yet."""
+        return sum(not future.done() for future in list(self._running))
 
     def take(self) -> list[Span]:
         """What they have done since this was last asked."""

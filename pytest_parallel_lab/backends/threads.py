@@ -29,8 +29,8 @@ class ThreadsHost(Host):
         """When they had tasks."""
         if self._notes is None:
             return None
+        outstanding = self._notes.outstanding() + self._pool._work_queue.qsize()
         spans = self._notes.take()
-        outstanding = self._notes.running + self._pool._work_queue.qsize()
         return Section(self._workers, start_s, end_s, tuple(spans), outstanding=outstanding)
 
     def close(self) -> None:

@@ -17,12 +17,12 @@ from pytest_parallel_lab.model.statistics import median_interval
 from pytest_parallel_lab.model.timeline import COMMUNICATION, COMPUTE, WAITING, Section
 from pytest_parallel_lab.scaling.arms import Arm, leased, settle_what_is_right
 from pytest_parallel_lab.scaling.machine import machine_facts
-from pytest_parallel_lab.scaling.plan import ScalingPlan
+from pytest_parallel_lab.scaling.plan import LEAST_ROUNDS, ScalingPlan
 
 if TYPE_CHECKING:
     from pytest_parallel_lab.lab import Lab
 
-_TRACED_ROUNDS = 3
+_TRACED_ROUNDS = LEAST_ROUNDS  # in which workers tell what they do, for an interval of the imbalance
 _MOST_TIMES_THE_ROUNDS = 5
 _FEW_TASKS = 2  # that are no chunks of a map, but its blocks
 
@@ -123,7 +123,7 @@ def measure(
             )
         traced = {}
         for one in points:
-            traced[one.workers] = _traced(lab, one, start_method, 1 if once else _TRACED_ROUNDS, show)
+            traced[one.workers] = _traced(lab, one, start_method, 1 if once else min(_TRACED_ROUNDS, plan.rounds), show)
     best = min(serial, key=lambda one: median_interval(one.times_s).value, default=None)
     curve = ScalingCurve(
         name=name_of(function),
