@@ -19,8 +19,8 @@ from pytest_parallel_lab.backends import explorers
 from pytest_parallel_lab.explore import here
 from pytest_parallel_lab.explore.plan import Plan
 from pytest_parallel_lab.explore.record import Record
-from pytest_parallel_lab.explore.runs import Subject
 from pytest_parallel_lab.explore.search import Search
+from pytest_parallel_lab.explore.zygotes import Subject
 from pytest_parallel_lab.model.errors import Deadlock, Race, TimedOut
 from pytest_parallel_lab.model.exploration import Exploration
 from tests.races.corpus import Program

@@ -12,9 +12,8 @@ from pytest_parallel_lab.backends.serial import SerialHost
 from pytest_parallel_lab.backends.supervision import Supervision
 from pytest_parallel_lab.explore.here import explore_here, get_ready, progress_path
 from pytest_parallel_lab.explore.plan import Plan
-from pytest_parallel_lab.explore.runs import Subject
 from pytest_parallel_lab.explore.search import usual_hash_seed
-from pytest_parallel_lab.explore.zygotes import Start
+from pytest_parallel_lab.explore.zygotes import Start, Subject
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.keeper.shipping import pack_call

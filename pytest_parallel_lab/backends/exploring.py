@@ -11,8 +11,8 @@ from pytest_parallel_lab.backends.base import Backend, RunnerBackend
 from pytest_parallel_lab.backends.explorers import Show, explore_apart, start_of
 from pytest_parallel_lab.backends.perturbing import PERTURBED, Perturbed
 from pytest_parallel_lab.explore.plan import Plan, parse_strategies
-from pytest_parallel_lab.explore.runs import Subject
 from pytest_parallel_lab.explore.verdicts import check
+from pytest_parallel_lab.explore.zygotes import Subject
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.keeper.host import Host
 from pytest_parallel_lab.keeper.shipping import pack_call

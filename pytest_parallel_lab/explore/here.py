@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from pytest_parallel_lab.explore.plan import Plan
-from pytest_parallel_lab.explore.runs import Runs, Subject
+from pytest_parallel_lab.explore.runs import Runs
 from pytest_parallel_lab.explore.search import Search
-from pytest_parallel_lab.explore.zygotes import Start, Zygote
+from pytest_parallel_lab.explore.zygotes import Start, Subject, Zygote
 from pytest_parallel_lab.model.exploration import Exploration
 
 _LEAST_RUN_LIMIT_S = 2.0

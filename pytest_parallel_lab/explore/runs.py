@@ -6,47 +6,17 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from pytest_parallel_lab.explore.controller import Choose, Controller
 from pytest_parallel_lab.explore.inside.turns import Rules
 from pytest_parallel_lab.explore.record import Decision, Record
-from pytest_parallel_lab.explore.zygotes import Start, Zygote
+from pytest_parallel_lab.explore.zygotes import Subject, Zygote
 from pytest_parallel_lab.keeper.agent import contract
-from pytest_parallel_lab.keeper.channel import Parcel
 from pytest_parallel_lab.keeper.watch import procfs
 from pytest_parallel_lab.model.schedule import FREELY, Schedule
 
 _GONE_LIMIT_S = 2.0
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is explored, as a runner is sent it.
-
-    Attributes:
-        call: the packed function with its arguments.
-        host: opens the workers that an implementation is given; None for a plain function.
-        workers: how many.
-        settings: how they are started.
-        directory: private to the session.
-        sys_path: of the caller.
-        environ: of the workers.
-        start: what the zygote of the usual schedule is started with.
-        cwd: of the caller.
-    """
-
-    call: Parcel
-    host: Any
-    workers: int
-    settings: Any
-    directory: str
-    sys_path: list[str]
-    environ: Mapping[str, str]
-    start: Start
-    cwd: str = field(default_factory=os.getcwd)
 
 
 class Runs:

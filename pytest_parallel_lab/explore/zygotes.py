@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pytest_parallel_lab.explore.inside.turns import Rules
-from pytest_parallel_lab.keeper.channel import ChannelClosed, Message, pair
+from pytest_parallel_lab.keeper.channel import ChannelClosed, Message, Parcel, pair
 from pytest_parallel_lab.keeper.client import python_command
 from pytest_parallel_lab.keeper.output import OutputReader
 from pytest_parallel_lab.keeper.shipping import pack_value
 from pytest_parallel_lab.model.errors import CannotSend, StartFailed
-
-if TYPE_CHECKING:
-    from pytest_parallel_lab.explore.runs import Subject
 
 _PASSING = ("PYTEST_CURRENT_TEST",)  # said anew for every test; no interpreter looks at it
 _HASH_SEED = "PYTHONHASHSEED"
@@ -45,6 +43,33 @@ class Start:
         """With the modules that this process has imported too."""
         lasting = tuple((name, value) for name, value in sorted(environ.items()) if name not in (*_PASSING, _HASH_SEED))
         return cls(directory, hash_seed, lasting, tuple(name for name in _HEAVY if name in sys.modules))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is explored, as a runner is sent it.
+
+    Attributes:
+        call: the packed function with its arguments.
+        host: opens the workers that an implementation is given; None for a plain function.
+        workers: how many.
+        settings: how they are started.
+        directory: private to the session.
+        sys_path: of the caller.
+        environ: of the workers.
+        start: what the zygote of the usual schedule is started with.
+        cwd: of the caller.
+    """
+
+    call: Parcel
+    host: Any
+    workers: int
+    settings: Any
+    directory: str
+    sys_path: list[str]
+    environ: Mapping[str, str]
+    start: Start
+    cwd: str = field(default_factory=os.getcwd)
 
 
 class Zygote:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -11,11 +12,26 @@ KINDS = frozenset(["curve", "deadlock", "exploration", "figure", "table", "test"
 SPAN_KINDS = ("start-up", "compute", "communication", "waiting")
 """What a worker does in a span of a timeline."""
 
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+"""The environment variable that names the file for a summary in Markdown."""
+
+
 Attachment = tuple[str, dict[str, Any]]
 
 _ON_REPORT = "parallel_lab"
 _ATTACHED = pytest.StashKey[list[Attachment]]()
 _TRAVELLED = pytest.StashKey[int]()
+
+
+def wanted(config: pytest.Config) -> bool:
+    """Whether anything will be reported at all; else nothing is kept for it."""
+    asked = config.getoption("--parallel-report") or config.getoption("--parallel-plots")
+    return bool(asked or os.environ.get(STEP_SUMMARY))
+
+
+def page_wanted(config: pytest.Config) -> bool:
+    """Whether there will be a page with figures and timelines, beyond a summary or the plots of curves."""
+    return bool(config.getoption("--parallel-report"))
 
 
 def attach(item: pytest.Item, kind: str, data: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_parallel_lab.report.facts import STEP_SUMMARY, wanted
+from pytest_parallel_lab.report.attachments import STEP_SUMMARY, wanted
 from pytest_parallel_lab.report.records import Record, Session
 
 NOT_COLLECTED = "not collected"

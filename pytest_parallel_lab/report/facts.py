@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
 
 from pytest_parallel_lab import marks
 from pytest_parallel_lab.model.implementation import implementation_of, name_of
-from pytest_parallel_lab.report.attachments import attach
-
-STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-"""The environment variable that names the file for a summary in Markdown."""
+from pytest_parallel_lab.report.attachments import attach, wanted
+from pytest_parallel_lab.report.findings import attach_raised
 
 _RUNS = pytest.StashKey[dict[tuple[str, int], None]]()
-
-
-def wanted(config: pytest.Config) -> bool:
-    """Whether anything will be reported at all; else nothing is kept for it."""
-    asked = config.getoption("--parallel-report") or config.getoption("--parallel-plots")
-    return bool(asked or os.environ.get(STEP_SUMMARY))
-
-
-def page_wanted(config: pytest.Config) -> bool:
-    """Whether there will be a page with figures and timelines, beyond a summary or the plots of curves."""
-    return bool(config.getoption("--parallel-report"))
 
 
 def note_run(item: pytest.Item, backend: str, workers: int) -> None:
@@ -46,8 +32,6 @@ def attach_facts(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         learnt["runs"] = [list(run) for run in item.stash[_RUNS]]
     if call.excinfo is not None:
         learnt["raised"] = call.excinfo.typename
-        from pytest_parallel_lab.report.findings import attach_raised
-
         attach_raised(item, call.excinfo.value)
     if learnt:
         attach(item, "test", learnt)

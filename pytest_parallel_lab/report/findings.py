@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_parallel_lab.model.errors import Race, Stuck
-from pytest_parallel_lab.report.attachments import attach, attachments_of
-from pytest_parallel_lab.report.facts import page_wanted, wanted
+from pytest_parallel_lab.report.attachments import attach, attachments_of, page_wanted, wanted
 
 if TYPE_CHECKING:
     from pytest_parallel_lab.model.exploration import Exploration
