@@ -17,7 +17,7 @@ from tests.reports import large_session, rich_session
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
-REQUIRED = bool(os.environ.get("PARALLEL_LAB_REQUIRE_BROWSER"))
+REQUIRED = bool(os.environ.get("REPORT_TESTS_REQUIRE_BROWSER"))
 Open = Callable[..., Any]
 LUMINANCE = """
     (() => {
@@ -151,7 +151,7 @@ def test_a_closed_part_opens_for_a_link_to_what_is_in_it(opened: Open) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
     page.locator(".test summary", has_text="scales[mpi_scatter]").click()
     page.locator(".test[open] a", has_text="scaling: matmul").click()
-    assert page.locator("#c1 svg[viewBox]").first.is_visible()
+    page.locator("#c1 svg[viewBox]").first.wait_for()  # what opens it comes after the click
 
 
 def test_all_can_be_done_with_the_keyboard(opened: Open) -> None:
