@@ -44,12 +44,12 @@ LUMINANCE = """
 """
 
 
-def shown(locator: Any) -> None:
+def see(locator: Any) -> None:
     """Wait until it is: what a click or a key does, comes after it."""
     locator.wait_for(state="visible", timeout=5000)
 
 
-def hidden(locator: Any) -> None:
+def see_not(locator: Any) -> None:
     """Wait until it is not to be seen."""
     locator.wait_for(state="hidden", timeout=5000)
 
@@ -146,13 +146,13 @@ def test_a_field_of_the_overview_leads_to_its_tests(opened: Open) -> None:
 def test_a_test_opens_and_leads_to_what_it_has_found(opened: Open) -> None:
     page = opened("rich")
     row = page.locator(".test", has_text="test_transfer")
-    hidden(row.locator(".body"))
+    see_not(row.locator(".body"))
     row.locator("summary").click()
-    shown(row.locator("code", has_text="pytest test_lab.py::test_transfer"))
+    see(row.locator("code", has_text="pytest test_lab.py::test_transfer"))
     row.locator("a", has_text="deadlock").click()
     found = page.locator(".finding:target")
     assert found.get_attribute("open") is not None
-    shown(found.locator("svg[aria-label^='Wait-for graph: process 2 waits for process 3']"))
+    see(found.locator("svg[aria-label^='Wait-for graph: process 2 waits for process 3']"))
     assert page.evaluate("document.activeElement === document.querySelector('.finding:target > summary')")
 
 
@@ -161,7 +161,7 @@ def test_a_closed_part_opens_for_a_link_to_what_is_in_it(opened: Open) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
     page.locator(".test summary", has_text="scales[mpi_scatter]").click()
     page.locator(".test[open] a", has_text="scaling: matmul").click()
-    shown(page.locator("#c1 svg[viewBox]").first)
+    see(page.locator("#c1 svg[viewBox]").first)
 
 
 def test_all_can_be_done_with_the_keyboard(opened: Open) -> None:
@@ -180,7 +180,7 @@ def test_all_can_be_done_with_the_keyboard(opened: Open) -> None:
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
     assert outline == "solid"
     page.keyboard.press("Enter")
-    shown(page.locator(".test[open] .body"))
+    see(page.locator(".test[open] .body"))
     page.keyboard.press("/")
     page.keyboard.press("Escape")
     says(page, "8 tests")
@@ -203,18 +203,18 @@ def test_a_phone_need_not_scroll_sideways(opened: Open, name: str) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator(".grid thead").bounding_box()["width"] <= 360
-    shown(page.locator(".grid td:not(.empty)").first)
+    see(page.locator(".grid td:not(.empty)").first)
 
 
 def test_on_paper_what_failed_is_open_and_nothing_is_lost(opened: Open) -> None:
     page = opened("rich")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    shown(page.locator(".test[data-outcome=failed] .body").first)
-    hidden(page.locator("nav"))
+    see(page.locator(".test[data-outcome=failed] .body").first)
+    see_not(page.locator("nav"))
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    hidden(page.locator(".test[data-outcome=failed] .body").first)
+    see_not(page.locator(".test[data-outcome=failed] .body").first)
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
@@ -240,7 +240,7 @@ def test_what_a_screen_reader_is_told(opened: Open) -> None:
 def test_without_scripts_it_can_be_read(opened: Open) -> None:
     page = opened("rich", java_script_enabled=False)
     page.locator(".test summary", has_text="test_transfer").click()
-    shown(page.locator(".test[open] .body"))
+    see(page.locator(".test[open] .body"))
 
 
 def test_500_tests_open_at_once(opened: Open) -> None:
