@@ -147,9 +147,9 @@ def test_a_test_opens_and_leads_to_what_it_has_found(opened: Open) -> None:
     page = opened("rich")
     row = page.locator(".test", has_text="test_transfer")
     see_not(row.locator(".body"))
-    row.locator("summary").click()
+    row.locator("summary").press("Enter")
     see(row.locator("code", has_text="pytest test_lab.py::test_transfer"))
-    row.locator("a", has_text="deadlock").click()
+    row.locator("a", has_text="deadlock").press("Enter")
     found = page.locator(".finding:target")
     assert found.get_attribute("open") is not None
     see(found.locator("svg[aria-label^='Wait-for graph: process 2 waits for process 3']"))
@@ -159,8 +159,8 @@ def test_a_test_opens_and_leads_to_what_it_has_found(opened: Open) -> None:
 def test_a_closed_part_opens_for_a_link_to_what_is_in_it(opened: Open) -> None:
     page = opened("rich")
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
-    page.locator(".test summary", has_text="scales[mpi_scatter]").click()
-    page.locator(".test[open] a", has_text="scaling: matmul").click()
+    page.locator(".test summary", has_text="scales[mpi_scatter]").press("Enter")
+    page.locator(".test[open] a", has_text="scaling: matmul").press("Enter")
     see(page.locator("#c1 svg[viewBox]").first)
 
 
@@ -239,7 +239,7 @@ def test_what_a_screen_reader_is_told(opened: Open) -> None:
 
 def test_without_scripts_it_can_be_read(opened: Open) -> None:
     page = opened("rich", java_script_enabled=False)
-    page.locator(".test summary", has_text="test_transfer").click()
+    page.locator(".test summary", has_text="test_transfer").press("Enter")
     see(page.locator(".test[open] .body"))
 
 
