@@ -153,7 +153,7 @@ def _record_times(
     fixture.pedantic(replayed.run, rounds=len(times_s))
 
 
-def _fixture(item: pytest.Item, session: Any, clock: Callable[[], float] = time.perf_counter) -> Any:
+def _fixture(item: pytest.Item, session: Any, clock: Callable[[], float]) -> Any:
     """What pytest-benchmark would give a test, with a clock of ours."""
     from pytest_benchmark.fixture import BenchmarkFixture
     from pytest_benchmark.utils import NameWrapper

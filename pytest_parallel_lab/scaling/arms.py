@@ -87,18 +87,28 @@ def leased(lab: Lab, backend: str, workers: int, start_method: str | None, *, sp
                 raise
 
 
-def settle_what_is_right(points: Sequence[Arm], references: Sequence[Callable[..., Any]], *, same_work: bool) -> None:
+def settle_what_is_right(
+    points: Sequence[Arm], references: Sequence[Callable[..., Any]], *, same_work: bool
+) -> Outcome:
     """Run every point once, which warms it up too, and settle what it has to give from now on.
 
     That is what the references give for its arguments; without any, what the first point gives, if
-    all do the same work.
+    all do the same work. Where they do, that is found out once.
+
+    Returns:
+        What became of the first point's run.
 
     Raises:
         Mismatch: a point gives something else.
     """
     __tracebackhide__ = True
+    first: Outcome | None = None
     for point in points:
-        point.right = [one(*point.args, **point.kwargs) for one in references]
-        if not references and same_work and point is not points[0]:
-            point.right = [points[0].run().result()]
-        point.run()
+        if first is None or not same_work:
+            point.right = [one(*point.args, **point.kwargs) for one in references]
+        else:
+            point.right = points[0].right or [first.result()]
+        outcome = point.run()
+        first = first or outcome
+    assert first is not None  # there is a worker count at least
+    return first

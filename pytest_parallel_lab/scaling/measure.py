@@ -112,10 +112,10 @@ def measure(
 
         serial = [arm(one, "serial", 1) for one in references]
         points = [arm(function, backend, workers) for workers in plan.workers]
-        settle_what_is_right(points, references, same_work=plan.mode == "strong")
+        first = settle_what_is_right(points, references, same_work=plan.mode == "strong")
+        facts["blas_threads_per_worker"] = first.facts.get("blas_threads_per_worker")
         for one in serial:
             one.run()
-        facts["blas_threads_per_worker"] = points[0].run().facts.get("blas_threads_per_worker")
         narrow = _rounds([*serial, *points], plan, once, show)
         if not narrow and not once:
             facts["warnings"].append(
