@@ -247,7 +247,7 @@ class RunnerGroup:
             return problem
         self._broken = True
         if reply is not None and reply.kind == "died":
-            return f"worker process {reply.body['pid']} {Died(reply.body['status']).reason} after the test"
+            return f"{self._death(reply)} after the test"
         return f"its workers did not answer within {_CLEAN_LIMIT_S:g} s of the test's end"
 
     def healthy(self) -> bool:
@@ -261,11 +261,15 @@ class RunnerGroup:
 
     def _note_trouble(self, _: int, message: Message | None) -> None:
         self._broken = True
-        who, status = "the runner", None
+        what = f"the runner {Died(None).reason}"
         if message is not None and message.kind == "died":
-            status = message.body["status"]
-            who = next((w.heading for w in self._members if w.pid == message.body["pid"]), who)
-        self._untold = f"{who} {Died(status).reason} outside any run"
+            what = self._death(message)
+        self._untold = f"{what} outside any run"
+
+    def _death(self, died: Message) -> str:
+        pid = died.body["pid"]
+        who = next((w.heading for w in self._members if w.pid == pid), f"worker process {pid}")
+        return f"{who} {Died(died.body['status']).reason}"
 
     def untold(self) -> str | None:
         """A death that was noticed between runs."""
