@@ -16,11 +16,11 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pytest_parallel_lab"
 FLOORS = [
     ["model"],
-    ["keeper", "explore", "backends", "lease", "lab", "scaling"],
-    ["hookspecs", "options", "marks", "selection", "subjects", "benchmarking", "timeouts", "fixtures", "report"],
+    ["keeper", "explore", "backends", "lease", "lab", "scaling", "gate"],
+    ["hookspecs", "options", "marks", "selection", "subjects", "benchmarking", "timeouts", "fixtures", "gating", "report"],
     ["__init__", "plugin"],
 ]
-ROOMS_OF_FLOOR_1 = ["keeper", "explore", "backends", "lease", "lab", "scaling"]  # each may import those before it
+ROOMS_OF_FLOOR_1 = ["keeper", "explore", "backends", "lease", "lab", "scaling", "gate"]  # each may import those before it
 HEAVY = ["numpy", "mpi4py", "ipyparallel", "matplotlib", "jinja2"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 
