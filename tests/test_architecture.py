@@ -16,11 +16,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pytest_parallel_lab"
 FLOORS = [
     ["model"],
-    ["keeper", "explore", "backends", "lease", "lab", "scaling", "gate"],
-    ["hookspecs", "options", "marks", "selection", "subjects", "benchmarking", "timeouts", "fixtures", "gating", "report"],
+    ["keeper", "explore", "backends", "lease", "lab", "scaling", "gate"],  # each may import those before it
+    [
+        *("hookspecs", "options", "marks", "selection", "subjects", "benchmarking", "timeouts"),
+        *("fixtures", "gating", "report"),
+    ],
     ["__init__", "plugin"],
 ]
-ROOMS_OF_FLOOR_1 = ["keeper", "explore", "backends", "lease", "lab", "scaling", "gate"]  # each may import those before it
+ROOMS_OF_FLOOR_1 = FLOORS[1]
 HEAVY = ["numpy", "mpi4py", "ipyparallel", "matplotlib", "jinja2"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,1 @@
+"""The paired gate in pytest: the session that judges, and the two that measure for it."""
