@@ -168,7 +168,7 @@ def ratio_independent(numerator: Sequence[float], denominator: Sequence[float], 
     _check_size(m * n)
     differences = np.sort(np.subtract.outer(over, under).ravel())
     if m * n <= EXACT_PRODUCT:
-        rank, coverage = _rank(_mann_whitney_counts(m, n), math.comb(m + n, n), confidence)
+        rank, coverage = _rank(mann_whitney_counts(m, n), math.comb(m + n, n), confidence)
     else:
         rank, coverage = _normal_rank(m * n / 2, m * n * (m + n + 1) / 12, confidence)
     return _between(differences.tolist(), rank, coverage).through(_exp)
@@ -273,7 +273,7 @@ def _signed_rank_counts(n: int) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=64)
-def _mann_whitney_counts(m: int, n: int) -> tuple[int, ...]:
+def mann_whitney_counts(m: int, n: int) -> tuple[int, ...]:
     """In how many of the orders of two samples 0, 1, … pairs are inverted: a Gaussian binomial coefficient."""
     if m > n:
         m, n = n, m

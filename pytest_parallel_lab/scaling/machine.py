@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import sysconfig
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,22 @@ def machine_facts() -> dict[str, Any]:
     if sys.gettrace() is not None:
         facts["warnings"].append("a tracer, of coverage or of a debugger, is at work in this process")
     return facts
+
+
+def kind_of_machine() -> dict[str, Any]:
+    """The facts in which two machines have to agree for their times to be compared."""
+    free_threaded, debug = sysconfig.get_config_var("Py_GIL_DISABLED"), hasattr(sys, "gettotalrefcount")
+    flags = [("free-threaded", free_threaded), ("debug", debug)]
+    build = [platform.python_build()[1], platform.python_compiler(), *(name for name, on in flags if on)]
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "usable_cores": usable_cores(),
+        "architecture": platform.machine(),
+        "system": platform.system(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "build": ", ".join(build),
+    }
 
 
 def _version(name: str) -> str | None:
