@@ -115,7 +115,8 @@ def bars(values: Sequence[Estimate | None], ideals: Sequence[float], look: Look)
     def draw(width: int) -> list[str]:
         ends = [one.high if one.has_interval else one.value for one in values if one is not None]
         scale = max([*ideals, *(end for end in ends if math.isfinite(end))])
-        return [_bar(value, ideal, width / scale, look) for value, ideal in zip(values, ideals)]
+        shown = [one if one is None else one.within(0, scale) for one in values]  # an interval may have no end
+        return [_bar(value, ideal, width / scale, look) for value, ideal in zip(shown, ideals)]
 
     return draw
 
