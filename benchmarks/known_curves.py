@@ -9,6 +9,7 @@ do than the others, and a cost that grows with every further worker. Each is mea
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -111,22 +112,27 @@ def main(runs: int = 20, *, only: str = "") -> None:
         for name, function, fraction, questions in PROGRAMS:
             if only not in name:
                 continue
-            held = dict.fromkeys((question.name for question in questions), 0)
-            last = dict.fromkeys(held, (0.0, 0.0))
+            found: dict[str, list[tuple[float, float]]] = {question.name: [] for question in questions}
             for seed in range(runs):
                 curve = measure_scaling(
                     lab, function, fraction, workers=WORKERS, rounds=6, seconds=0, seed=seed, reference=alone
                 )
                 for question in questions:
-                    low, high = last[question.name] = question.ask(curve)
-                    held[question.name] += low <= question.truth <= high
+                    found[question.name].append(question.ask(curve))
             for question in questions:
-                low, high = last[question.name]
+                intervals, truth = found[question.name], question.truth
+                missed = [told(one) for one in intervals if not one[0] <= truth <= one[1]]
+                width = statistics.median(high - low for low, high in intervals)
                 print(
-                    f"{name}: {question.name} {question.truth:.4g} held in {held[question.name]} of {runs} runs; "
-                    f"the last interval {low:.4g} to {high:.4g}",
+                    f"{name}: {question.name} {truth:.4g} held in {runs - len(missed)} of {runs} runs; "
+                    f"median width {width:.2g}{'; not in ' if missed else ''}{', '.join(missed)}",
                     flush=True,
                 )
+
+
+def told(interval: tuple[float, float]) -> str:
+    """Both ends."""
+    return "[{:.5g}, {:.5g}]".format(*interval)
 
 
 if __name__ == "__main__":

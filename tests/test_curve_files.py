@@ -89,7 +89,7 @@ def test_an_older_version_is_read_with_a_warning() -> None:
 
 
 def test_a_newer_version_is_refused() -> None:
-    with pytest.raises(BadSetting, match=r"version 99 is newer than 1.*; upgrade pytest-parallel-lab"):
+    with pytest.raises(BadSetting, match=r"version 99 is newer than 2, .*; upgrade pytest-parallel-lab"):
         ScalingCurve.from_json({**CURVE.to_json(), "version": 99})
 
 

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from pytest_parallel_lab import BadSetting, Lab, Mismatch, ReturnedEarly
+from pytest_parallel_lab.backends.builtin import builtin_backends
+from pytest_parallel_lab.backends.threads import ThreadsBackend
+from pytest_parallel_lab.scaling.arms import leased
+from pytest_parallel_lab.scaling.empty import EMPTY, PARTS, moment_of
 from pytest_parallel_lab.scaling.measure import Measured, measure
 from pytest_parallel_lab.scaling.plan import ScalingPlan
 from tests import scaled
@@ -22,9 +26,15 @@ TELLING = [
 ]
 
 
+class _Own(ThreadsBackend):
+    """What a third party might add."""
+
+    name = "own"
+
+
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with Lab() as made:
+    with Lab(backends=[*builtin_backends(), _Own()]) as made:
         yield made
 
 
@@ -44,15 +54,39 @@ def test_every_backend_tells_where_the_time_goes(lab: Lab, function: Callable[..
     assert len(curve.serial_times_s) == len(curve.point(1).times_s) == len(curve.point(2).times_s) == 2
     for point in curve.points:
         assert len(point.breakdown) == 2
+        assert point.resolution_s > 0  # nobody is handed a task, and wakes up, in no time
         for round_ in point.breakdown:
             assert len(round_) == point.workers
             assert all(one.startup_s > 0 for one in round_)
             # All sleep for as long as they have tasks; nobody can have slept for less.
             assert sum(one.compute_s for one in round_) >= 4 * scaled.TASK_S
+    assert curve.serial_resolution_s > 0
     for workers, section in measured.sections.items():
         for seconds in section.seconds():
             assert sum(seconds.values()) == pytest.approx(section.elapsed_s)
         assert section.workers == workers
+
+
+@pytest.mark.parametrize(("name", "empty"), EMPTY.items())
+def test_a_section_without_work_lasts_as_long_as_its_sleep(lab: Lab, name: str, empty: Callable[..., None]) -> None:
+    if reason := lab.missing(name):
+        pytest.skip(reason)
+    with leased(lab, name, 1 if name == "serial" else 2, None) as lease:
+        outcome = lease.run(empty, 0.004, timed=True)
+    assert outcome.result() is None
+    assert outcome.elapsed_s >= PARTS * 0.004
+
+
+def test_what_dispatch_costs_on_a_backend_of_your_own_is_not_known(lab: Lab) -> None:
+    curve = curve_of(lab, scaled.thread_map, "own").curve
+    assert [point.resolution_s for point in curve.points] == [0, 0]
+    assert curve.serial_resolution_s > 0
+    told = "what dispatch and wake-ups cost on own is not known: intervals hold the noise from round to round only"
+    assert told in curve.machine["warnings"]
+
+
+def test_sleeps_beside_a_section_are_a_small_part_of_it() -> None:
+    assert [moment_of(time_s) for time_s in (1e-6, 0.1, 0.4, 1e3)] == [1e-3, 5e-3, 0.02, 0.05]
 
 
 @pytest.mark.parametrize(("function", "backend"), TELLING[1:3])

@@ -12,7 +12,8 @@ from typing import Any
 from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.scaling_curve import CurveWarning, ScalingCurve, ScalingPoint, WorkerTimes
 
-VERSION = 1
+VERSION = 2
+"""1 had no resolutions: its intervals hold what varied from round to round, and nothing else."""
 KEY = "parallel_scaling"
 """Where a curve is in a benchmark's ``extra_info``."""
 

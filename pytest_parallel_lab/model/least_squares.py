@@ -32,15 +32,19 @@ class Observed:
         value: its median.
         variance: of that median; NaN where it was measured once only.
         freedom: degrees of freedom of the variance.
+        below: by how much the quantity may be less for reasons that no round shows.
+        above: by how much it may be more.
     """
 
     value: float
     variance: float
     freedom: float
+    below: float = 0.0
+    above: float = 0.0
 
 
-def observe(samples: Sequence[float]) -> Observed:
-    """The median of positive samples, with its variance.
+def observe(samples: Sequence[float], below: float = 0.0) -> Observed:
+    """The median of positive samples, with its variance; and by how much all of them may be too large.
 
     Source: Price and Bonett, Estimating the variance of the sample median, J. Stat. Comput. Simul.
         68 (2001) 295-305, here of logarithms: times vary in proportion. It is on the safe side:
@@ -48,12 +52,12 @@ def observe(samples: Sequence[float]) -> Observed:
     """
     value, n = median(samples), len(samples)
     if n == 1:
-        return Observed(value, math.nan, 0)
+        return Observed(value, math.nan, 0, below)
     logs = sorted(math.log(sample) for sample in samples)
     rank = max(1, round((n + 1) / 2 - math.sqrt(n)))
     missed = 2 * sum(math.comb(n, i) for i in range(rank)) / 2**n
     deviation = (logs[n - rank] - logs[rank - 1]) / (2 * NormalDist().inv_cdf(1 - missed / 2))
-    return Observed(value, (max(deviation, LEAST_NOISE) * value) ** 2, n - 1)
+    return Observed(value, (max(deviation, LEAST_NOISE) * value) ** 2, n - 1, below)
 
 
 def quotient(over: Observed, under: Observed) -> Observed:
@@ -62,7 +66,10 @@ def quotient(over: Observed, under: Observed) -> Observed:
     parts = [one.variance / one.value**2 for one in (over, under)]
     spread = sum(parts)
     freedom = _satterthwaite(parts, [over.freedom, under.freedom]) if spread == spread else 0.0
-    return Observed(value, spread * value**2, freedom)
+    least = max(0.0, over.value - over.below) / (under.value + under.above)
+    left = under.value - under.below
+    most = (over.value + over.above) / left if left > 0 else math.inf
+    return Observed(value, spread * value**2, freedom, value - least, most - value)
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,9 @@ class LinearFit:
         misfit: how far the observations are from the law, in units of what their noise explains:
             about 1 or less where the law holds; NaN where each was measured once.
         confidence: of all intervals.
+        below: shape ``(m,)``: by how much each observation may be less for reasons that no round shows, which
+            moves the ends of all intervals by as much as it can; empty for not at all.
+        above: shape ``(m,)``: by how much each may be more.
     """
 
     coefficients: tuple[float, ...]
@@ -87,12 +97,15 @@ class LinearFit:
     freedoms: tuple[float, ...]
     misfit: float
     confidence: float
+    below: tuple[float, ...] = ()
+    above: tuple[float, ...] = ()
 
     def combination(self, over: Sequence[float]) -> Estimate:
         """The estimate of ``over @ c``, at least 0. Shape of ``over``: ``(k,)``."""
         free, moved = _dot(over, self.free), self._moved(over)
         half = self._quantile(moved) * math.sqrt(self._covariance(moved, moved))
-        return self._bounded(_dot(over, self.coefficients), free - half, free + half)
+        less, more = self._systematic(moved)
+        return self._bounded(_dot(over, self.coefficients), free - half - less, free + half + more)
 
     def ratio(self, over: Sequence[float], under: Sequence[float]) -> Estimate:
         """The estimate of ``(over @ c) / (under @ c)``, at least 0. Shapes ``(k,)``.
@@ -109,7 +122,8 @@ class LinearFit:
             return Estimate(value, 0.0, math.inf, 1.0)
         linear = a * b - t2 * self._covariance(u, v)
         root = math.sqrt(max(0.0, linear**2 - square * (a * a - t2 * self._covariance(u, u))))
-        return self._bounded(value, (linear - root) / square, (linear + root) / square)
+        less, more = self._systematic([(x - a / b * y) / b for x, y in zip(u, v)])
+        return self._bounded(value, (linear - root) / square - less, (linear + root) / square + more)
 
     def _bounded(self, value: float, low: float, high: float) -> Estimate:
         """Keep an interval to its meaning: not below 0, around its value, and no narrower for being cut.
@@ -121,6 +135,17 @@ class LinearFit:
 
     def _moved(self, over: Sequence[float]) -> list[float]:
         return [_dot(over, column) for column in zip(*self.influence)]
+
+    def _systematic(self, moved: Sequence[float]) -> tuple[float, float]:
+        """By how much a quantity may be less and more, as observations may, whatever these have to do with each other.
+
+        Args:
+            moved: by how much each observation moves it, shape ``(m,)``.
+        """
+        bounds = list(zip(moved, self.below, self.above))
+        less = sum(by * (below if by > 0 else -above) for by, below, above in bounds if by)
+        more = sum(by * (above if by > 0 else -below) for by, below, above in bounds if by)
+        return less, more
 
     def _covariance(self, first: Sequence[float], second: Sequence[float]) -> float:
         scale = max(1.0, self.misfit) ** 2 if self.misfit == self.misfit else 1.0
@@ -141,7 +166,9 @@ def fit_linear(rows: Sequence[Sequence[float]], observed: Sequence[Observed], co
 
     Weights are ``1/y**2``, as noise of times is in proportion. The intervals take every point's own
     noise (they do not assume it to be the same everywhere), widened by the misfit where the points
-    lie further from the law than their noise explains (Birge's ratio).
+    lie further from the law than their noise explains (Birge's ratio), and what no round shows. Of that
+    only bounds are known, so it counts as much as it can; for the misfit it has the variance of a
+    rectangular distribution.
 
     Args:
         rows: shape ``(m, k)``, m > k.
@@ -150,7 +177,8 @@ def fit_linear(rows: Sequence[Sequence[float]], observed: Sequence[Observed], co
 
     Source: Lawson and Hanson, Solving Least Squares Problems (1974), chapter 23, here by trying all
         sets of coefficients that are 0; White, Econometrica 48 (1980) 817-838 for the covariance
-        under unequal noise; Satterthwaite, Biometrics 2 (1946) 110-114 for its degrees of freedom.
+        under unequal noise; Satterthwaite, Biometrics 2 (1946) 110-114 for its degrees of freedom;
+        JCGM 100:2008 (GUM), 4.3.7, for effects of which bounds are known.
     """
     import numpy as np
 
@@ -171,6 +199,8 @@ def fit_linear(rows: Sequence[Sequence[float]], observed: Sequence[Observed], co
         tuple(freedoms),
         misfit,
         confidence,
+        tuple(one.below for one in observed),
+        tuple(one.above for one in observed),
     )
 
 
@@ -192,7 +222,8 @@ def _noise(
     relative[~known] = relative[known].mean()
     least = min(one.freedom for one in observed if one.freedom)
     freedoms = [float(one.freedom or least) for one in observed]
-    return relative, freedoms, math.sqrt(float((residuals**2 / relative).sum()) / degrees)
+    unseen = np.array([((one.below + one.above) / one.value) ** 2 / 12 for one in observed])
+    return relative, freedoms, math.sqrt(float((residuals**2 / (relative + unseen)).sum()) / degrees)
 
 
 def _non_negative(scaled: Array, size: Array) -> Array:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 from pytest_parallel_lab.model import scaling_laws
+from pytest_parallel_lab.model.curve_fits import MODES, fit_curve
 from pytest_parallel_lab.model.errors import BadSetting, ParallelError
 from pytest_parallel_lab.model.projection import Projection, project
-from pytest_parallel_lab.model.scaling_laws import Fit, NotEnoughPoints, check_workers, points_needed
-from pytest_parallel_lab.model.statistics import (
-    Estimate,
-    check_confidence,
-    checked,
-    median_interval,
-    ratio_independent,
-    ratio_paired,
+from pytest_parallel_lab.model.resolution import (
+    check_resolution,
+    imbalance_between,
+    is_mostly_dispatch,
+    ratio_between,
+    time_between,
 )
-
-MODES = {"strong": ("amdahl", "usl"), "weak": ("gustafson", "usl")}
-"""Strong: the same work for all worker counts; weak: the same for each worker. With the laws that apply."""
+from pytest_parallel_lab.model.scaling_laws import Fit, check_workers
+from pytest_parallel_lab.model.statistics import Estimate, check_confidence, checked, ratio_independent
 
 
 class NoSerialTime(ParallelError):
@@ -70,6 +68,8 @@ class ScalingPoint:
         oversubscribed: more workers than usable cores; left out of fits.
         serial_times_s: of weak scaling: seconds of the serial reference on the work of these p workers;
             empty to take p times the reference on the work of one.
+        resolution_s: seconds that dispatch and wake-ups may take of each time, the same in all rounds, which
+            therefore cannot show them; 0 where that was not measured.
     """
 
     workers: int
@@ -77,13 +77,20 @@ class ScalingPoint:
     breakdown: tuple[tuple[WorkerTimes, ...], ...] = ()
     oversubscribed: bool = False
     serial_times_s: tuple[float, ...] = ()
+    resolution_s: float = 0.0
 
     def __post_init__(self) -> None:
         check_workers(self.workers)
+        check_resolution(self.resolution_s, f"point with {self.workers} workers: resolution_s")
         for number, workers in enumerate(self.breakdown, 1):
             if len(workers) != self.workers:
                 told = f"round {number} of the breakdown has {len(workers)} workers instead of {self.workers}"
                 raise BadSetting(f"point with {self.workers} workers: {told}")
+
+    @property
+    def mostly_dispatch(self) -> bool:
+        """Whether its section is so short that dispatch and wake-ups may be most of it."""
+        return is_mostly_dispatch(self.times_s, self.resolution_s)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class ScalingCurve:
         task_times_s: shape ``(rounds, tasks)``: seconds of every task on one worker, for projections.
         confidence: of all intervals.
         test: that measured it: what tells apart curves of one implementation.
+        serial_resolution_s: of the reference's times, as ``ScalingPoint.resolution_s``.
 
     Raises:
         BadSetting: a time that is not finite and positive (the text names point and value), no
@@ -123,8 +131,10 @@ class ScalingCurve:
     task_times_s: tuple[tuple[float, ...], ...] = ()
     confidence: float = 0.95
     test: str = ""
+    serial_resolution_s: float = 0.0
 
     def __post_init__(self) -> None:
+        check_resolution(self.serial_resolution_s, f"{self}: serial_resolution_s")
         check_confidence(self.confidence)
         if self.mode not in MODES:
             raise BadSetting(f"{self}: mode {self.mode!r} is neither 'strong' nor 'weak'")
@@ -160,7 +170,8 @@ class ScalingCurve:
 
     def time_s(self, workers: int) -> Estimate:
         """The median time of a round."""
-        return median_interval(self.point(workers).times_s, self.confidence).within(0, float("inf"))
+        point = self.point(workers)
+        return time_between(point.times_s, point.resolution_s, self.confidence)
 
     def speed_up(self, workers: int) -> Estimate:
         """T_ref / T(p), against the serial reference on the same work.
@@ -173,7 +184,7 @@ class ScalingCurve:
             BadSetting: this worker count was not measured.
         """
         point = self.point(workers)
-        return self._ratio(self._serial(point), point.times_s)
+        return self._ratio(self.serial_of(point), self.serial_resolution_of(point), point)
 
     def relative_speed_up(self, workers: int) -> Estimate:
         """T(1) / T(p), against the same parallel program on one worker; of weak scaling p T(1) / T(p).
@@ -181,8 +192,8 @@ class ScalingCurve:
         Raises:
             BadSetting: one worker, or this count, was not measured.
         """
-        times, grown = self.point(workers).times_s, self._grown(workers)
-        return self._ratio([one * grown for one in self.point(1).times_s], times)
+        one, grown = self.point(1), self.grown(workers)
+        return self._ratio([time * grown for time in one.times_s], one.resolution_s * grown, self.point(workers))
 
     def efficiency(self, workers: int) -> Estimate:
         """Speed-up over p. Raises as ``speed_up`` does."""
@@ -194,7 +205,7 @@ class ScalingCurve:
 
     def throughput(self, workers: int) -> Estimate:
         """Units of work per second. Raises BadSetting where this count was not measured."""
-        size = self.size * self._grown(workers)
+        size = self.size * self.grown(workers)
         return self.time_s(workers).through(lambda time: scaling_laws.throughput(size, time))
 
     def imbalance(self, workers: int) -> Estimate:
@@ -206,8 +217,8 @@ class ScalingCurve:
         point = self.point(workers)
         if not point.breakdown:
             raise BadSetting(f"{self}: where the time of {workers} workers went was not measured")
-        found = [scaling_laws.imbalance([one.compute_s for one in round_]) for round_ in point.breakdown]
-        return median_interval(found, self.confidence).within(1.0, float(workers))
+        busy_s = [[one.compute_s for one in round_] for round_ in point.breakdown]
+        return imbalance_between(busy_s, point.resolution_s, self.confidence)
 
     def fit(self, law: str | None = None, *, oversubscribed: bool = False) -> Fit:
         """Fit a law to all points that are not oversubscribed.
@@ -222,23 +233,7 @@ class ScalingCurve:
             NoSerialTime: Gustafson's law without times of the reference.
             BadSetting: a law that does not apply to this kind of scaling.
         """
-        law = law or MODES[self.mode][0]
-        if law not in MODES[self.mode]:
-            raise BadSetting(f"{self}: {law!r} is no law of {self.mode} scaling; fit {' or '.join(MODES[self.mode])}")
-        points = [point for point in self.points if oversubscribed or not point.oversubscribed]
-        left = len(self.points) - len(points)
-        if len(points) < points_needed(law):
-            out = f", without the {left} that are oversubscribed" if left else ""
-            told = f"{law} needs {points_needed(law)} worker counts and there are {len(points)}{out}"
-            raise NotEnoughPoints(f"{self}: {told}; with fewer the fit could not be wrong")
-        times = {point.workers: point.times_s for point in points}
-        if law == "gustafson":
-            serial = {point.workers: self._serial(point) for point in points}
-            return scaling_laws.fit_gustafson(times, serial, self.confidence)
-        if law == "amdahl":
-            return scaling_laws.fit_amdahl(times, self.confidence)
-        scaled = {p: [time / self._grown(p) for time in rounds] for p, rounds in times.items()}
-        return scaling_laws.fit_usl(scaled, self.confidence)
+        return fit_curve(self, law, oversubscribed=oversubscribed)
 
     def project(self, workers: int, decomposition: str = "block", **options: Any) -> Projection:
         """Project the time on p workers from the measured task times; options as in ``project``.
@@ -278,20 +273,24 @@ class ScalingCurve:
 
         return load_curve(path, **which)
 
-    def _grown(self, workers: int) -> int:
+    def grown(self, workers: int) -> int:
         """How many times the work of one worker there is."""
         return workers if self.mode == "weak" else 1
 
-    def _serial(self, point: ScalingPoint) -> Sequence[float]:
+    def serial_of(self, point: ScalingPoint) -> Sequence[float]:
+        """The reference's times on the work of a point. Raises NoSerialTime without any."""
         if point.serial_times_s and self.mode == "weak":
             return point.serial_times_s
         if not self.serial_times_s:
             hint = "give the serial function as reference=, or ask for relative_speed_up"
             raise NoSerialTime(f"{self}: there is no serial time to compare with; {hint}")
-        return [time * self._grown(point.workers) for time in self.serial_times_s]
+        return [time * self.grown(point.workers) for time in self.serial_times_s]
 
-    def _ratio(self, over: Sequence[float], under: Sequence[float]) -> Estimate:
-        ratio: Callable[..., Estimate] = ratio_independent
-        if self.interleaved and len(over) == len(under):
-            ratio = ratio_paired
-        return ratio(over, under, self.confidence)
+    def serial_resolution_of(self, point: ScalingPoint) -> float:
+        """The resolution of those."""
+        own = bool(point.serial_times_s) and self.mode == "weak"
+        return self.serial_resolution_s * (1 if own else self.grown(point.workers))
+
+    def _ratio(self, over_s: Sequence[float], resolution_s: float, point: ScalingPoint) -> Estimate:
+        paired = self.interleaved and len(over_s) == len(point.times_s)
+        return ratio_between(over_s, point.times_s, (resolution_s, point.resolution_s), self.confidence, paired=paired)

@@ -11,6 +11,8 @@ from pytest_parallel_lab.model.least_squares import LinearFit, Observed, fit_lin
 from pytest_parallel_lab.model.statistics import Estimate, checked
 
 LAWS = ("amdahl", "gustafson", "usl")
+NOT_KNOWN: Mapping[int, float] = {}
+"""Of resolutions: rounds are taken to show all that makes times vary."""
 
 
 class NotEnoughPoints(ParallelError):
@@ -151,13 +153,16 @@ class Fit:
         return f"{self.law}: {told}{far if self.misfit > 2 else ''}"
 
 
-def fit_amdahl(times_s: Mapping[int, Sequence[float]], confidence: float = 0.95) -> Fit:
+def fit_amdahl(
+    times_s: Mapping[int, Sequence[float]], confidence: float = 0.95, *, resolutions_s: Mapping[int, float] = NOT_KNOWN
+) -> Fit:
     """Fit Amdahl's law, ``T(p) = t1 (s + (1 - s)/p)`` with 0 <= s <= 1, to times of strong scaling.
 
     Args:
         times_s: seconds of every round, by worker count. With one round each, the interval comes
             from how the points scatter about the law, else from every point's own noise.
         confidence: of the intervals.
+        resolutions_s: by worker count, by how much times may be too long in all rounds alike; 0 where left out.
 
     Raises:
         NotEnoughPoints: fewer than 3 worker counts.
@@ -165,13 +170,18 @@ def fit_amdahl(times_s: Mapping[int, Sequence[float]], confidence: float = 0.95)
 
     Source: Amdahl (1967), linear in ``t1 s`` and ``t1 (1 - s)``; least squares as in ``fit_linear``.
     """
-    linear = _fit("amdahl", _observe(times_s, "amdahl"), confidence)
+    linear = _fit("amdahl", _observe(times_s, "amdahl", resolutions_s), confidence)
     parameters = {"serial_fraction": _serial_fraction(linear), "t1_s": linear.combination((1, 1))}
     return _told("amdahl", parameters, times_s, linear)
 
 
 def fit_gustafson(
-    times_s: Mapping[int, Sequence[float]], serial_s: Mapping[int, Sequence[float]], confidence: float = 0.95
+    times_s: Mapping[int, Sequence[float]],
+    serial_s: Mapping[int, Sequence[float]],
+    confidence: float = 0.95,
+    *,
+    resolutions_s: Mapping[int, float] = NOT_KNOWN,
+    serial_resolutions_s: Mapping[int, float] = NOT_KNOWN,
 ) -> Fit:
     """Fit Gustafson's law, ``T_ref(p) / T(p) = c (s + (1 - s) p)`` with 0 <= s <= 1, to times of weak scaling.
 
@@ -181,6 +191,8 @@ def fit_gustafson(
         times_s: seconds of every round, by worker count p, of the work for p workers.
         serial_s: seconds of the serial reference *on the work for p workers*, for the same counts.
         confidence: of the interval.
+        resolutions_s: as of ``fit_amdahl``.
+        serial_resolutions_s: the same of the serial times.
 
     Raises:
         NotEnoughPoints: fewer than 3 worker counts.
@@ -191,13 +203,15 @@ def fit_gustafson(
     missing = sorted(set(times_s) - set(serial_s))
     if missing:
         raise BadSetting(f"gustafson: no serial time of the work for {_list(missing)} workers")
-    above = _observe({p: serial_s[p] for p in times_s}, "gustafson, serial")
-    observed = {p: quotient(above[p], below) for p, below in _observe(times_s, "gustafson").items()}
+    above = _observe({p: serial_s[p] for p in times_s}, "gustafson, serial", serial_resolutions_s)
+    observed = {p: quotient(above[p], below) for p, below in _observe(times_s, "gustafson", resolutions_s).items()}
     linear = _fit("gustafson", observed, confidence)
     return _told("gustafson", {"serial_fraction": _serial_fraction(linear)}, times_s, linear)
 
 
-def fit_usl(times_s: Mapping[int, Sequence[float]], confidence: float = 0.95) -> Fit:
+def fit_usl(
+    times_s: Mapping[int, Sequence[float]], confidence: float = 0.95, *, resolutions_s: Mapping[int, float] = NOT_KNOWN
+) -> Fit:
     """Fit the Universal Scalability Law, with contention and coherency of at least 0.
 
     Fitted is ``p T(p) = t1 (1 + sigma (p - 1) + kappa p (p - 1))``, the reciprocal of the law, which is
@@ -208,6 +222,7 @@ def fit_usl(times_s: Mapping[int, Sequence[float]], confidence: float = 0.95) ->
         times_s: seconds of every round for the same work, by worker count; of weak scaling, seconds
             divided by the worker count.
         confidence: of the intervals.
+        resolutions_s: as of ``fit_amdahl``.
 
     Raises:
         NotEnoughPoints: fewer than 4 worker counts.
@@ -215,7 +230,7 @@ def fit_usl(times_s: Mapping[int, Sequence[float]], confidence: float = 0.95) ->
 
     Source: Gunther (2007), chapters 4 and 5; least squares as in ``fit_linear``.
     """
-    linear = _fit("usl", _observe(times_s, "usl"), confidence)
+    linear = _fit("usl", _observe(times_s, "usl", resolutions_s), confidence)
     parameters = {
         "contention": linear.ratio((0, 1, 0), (1, 0, 0)),
         "coherency": linear.ratio((0, 0, 1), (1, 0, 0)),
@@ -244,11 +259,14 @@ def _row(law: str, workers: int) -> tuple[float, ...]:
     return (1 / workers, (workers - 1) / workers, float(workers - 1))
 
 
-def _observe(times_s: Mapping[int, Sequence[float]], what: str) -> dict[int, Observed]:
+def _observe(
+    times_s: Mapping[int, Sequence[float]], what: str, resolutions_s: Mapping[int, float]
+) -> dict[int, Observed]:
     found = {}
     for workers, times in sorted(times_s.items()):
         check_workers(workers)
-        found[workers] = observe(checked(times, f"{what}: times with {workers} workers", positive=True))
+        samples = checked(times, f"{what}: times with {workers} workers", positive=True)
+        found[workers] = observe(samples, resolutions_s.get(workers, 0.0))
     return found
 
 

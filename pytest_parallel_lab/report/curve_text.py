@@ -7,10 +7,12 @@ from functools import partial
 from statistics import median
 from typing import TypeVar
 
+from pytest_parallel_lab.model.curve_fits import MODES
 from pytest_parallel_lab.model.errors import ParallelError
-from pytest_parallel_lab.model.scaling_curve import MODES, NoSerialTime, ScalingCurve, ScalingPoint
+from pytest_parallel_lab.model.resolution import time_between
+from pytest_parallel_lab.model.scaling_curve import NoSerialTime, ScalingCurve, ScalingPoint
 from pytest_parallel_lab.model.scaling_laws import Fit
-from pytest_parallel_lab.model.statistics import Estimate, median_interval
+from pytest_parallel_lab.model.statistics import Estimate
 from pytest_parallel_lab.report.columns import Column, Look, bars, lay_out, paragraph, told_estimate, told_value
 
 LAWS = {"amdahl": "Amdahl", "gustafson": "Gustafson", "usl": "Universal Scalability Law"}
@@ -75,7 +77,7 @@ def _heading(curve: ScalingCurve, look: Look) -> Iterator[str]:
     work = "the same work for each worker" if curve.mode == "weak" else "the same work for all"
     yield f"{curve.name} on {curve.backend}: {curve.mode} scaling ({work}), {rounds}"
     if curve.serial_times_s:
-        serial = median_interval(curve.serial_times_s, curve.confidence).within(0, float("inf"))
+        serial = time_between(curve.serial_times_s, curve.serial_resolution_s, curve.confidence)
         factor, unit = unit_of([serial.value], look)
         name = curve.machine.get("serial")
         of_one = ", the work of one worker" if curve.mode == "weak" else ""
@@ -143,13 +145,25 @@ def _parts(one: Estimate | None, decimals: int = 2) -> str:
     return "-" if one is None else f"{one.value:.{decimals}f}"
 
 
+def _unseen(curve: ScalingCurve) -> str:
+    """What intervals hold beside the noise."""
+    share = max(point.resolution_s / median(point.times_s) for point in curve.points)
+    if not share:
+        return ""
+    return f", with and without dispatch and wake-ups (up to {told_value([100 * min(1.0, share)])[0]} % of a time)"
+
+
 def _notes(curve: ScalingCurve) -> Iterator[str]:
     fewest = min(len(point.times_s) for point in curve.points)
     if all(curve.time_s(count).has_interval for count in curve.workers):
-        yield f"medians, in brackets their {told_confidence(curve)} intervals"
+        yield f"medians, in brackets their {told_confidence(curve)} intervals{_unseen(curve)}"
     else:
         few = _count(fewest, "round")
         yield f"medians; too few for {told_confidence(curve)} intervals: {few}, 6 are enough for 95 %"
+    short = [point.workers for point in curve.points if point.mostly_dispatch]
+    if short:
+        counts = f"{', '.join(map(str, short))} worker{'s' if short[-1] > 1 else ''}"
+        yield f"with {counts} the section is so short that dispatch and wake-ups may be most of it"
     if any(point.oversubscribed for point in curve.points):
         cores = curve.machine.get("usable_cores")
         yield f"* oversubscribed: more workers than the {f'{cores} ' if cores else ''}usable cores; not fitted"

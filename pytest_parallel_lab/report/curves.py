@@ -131,7 +131,7 @@ def series_of(curve: ScalingCurve) -> Series:
         for measure in MEASURES:
             estimate = _estimate(curve, measure, point.workers, relative=relative)
             if estimate is not None:
-                points[measure].append(_shown(point.workers, estimate, within=not point.oversubscribed))
+                points[measure].append(_shown(point.workers, estimate, measure, within=not point.oversubscribed))
     series = Series(f"{curve.name} ({curve.backend})", curve, points, told=tuple(told_fits(curve)), relative=relative)
     try:
         fit = curve.fit()
@@ -144,10 +144,11 @@ def series_of(curve: ScalingCurve) -> Series:
             gain = fit.linear.combination((1.0, float(workers)))  # the law times what is lost on one worker
         else:
             time = fit.time_s(workers)
-            series.fitted.setdefault("time", []).append(_shown(workers, time))
+            series.fitted.setdefault("time", []).append(_shown(workers, time, "time"))
             gain = time.through(partial(speed_up, start_s if relative else _median(curve.serial_times_s)))
-        series.fitted.setdefault("speed-up", []).append(_shown(workers, gain))
-        series.fitted.setdefault("efficiency", []).append(_shown(workers, gain.through(partial(_share, workers))))
+        series.fitted.setdefault("speed-up", []).append(_shown(workers, gain, "speed-up"))
+        share = gain.through(partial(_share, workers))
+        series.fitted.setdefault("efficiency", []).append(_shown(workers, share, "efficiency"))
     return series
 
 
@@ -163,6 +164,7 @@ def table_rows(series: Sequence[Series]) -> Iterator[tuple[str, ...]]:
                 fraction = curve.serial_fraction(point.workers)
             notes = ["relative"] if one.relative else []
             notes += ["oversubscribed"] if point.oversubscribed else []
+            notes += ["mostly dispatch"] if point.mostly_dispatch else []
             yield (
                 curve.name,
                 curve.backend,
@@ -194,10 +196,12 @@ def _estimate(curve: ScalingCurve, measure: str, workers: int, *, relative: bool
     return gain if measure == "speed-up" else gain.through(partial(_share, workers))
 
 
-def _shown(workers: int, estimate: Estimate, *, within: bool = True) -> Shown:
+def _shown(workers: int, estimate: Estimate, measure: str, *, within: bool = True) -> Shown:
     low, high = estimate.low, estimate.high
-    if not estimate.has_interval or not (math.isfinite(low) and math.isfinite(high)):
+    if not estimate.has_interval or not math.isfinite(low):
         low = high = estimate.value
+    elif not math.isfinite(high):  # an interval without an end is drawn as far as the ideal
+        high = max(estimate.value, 1.0 if measure == "efficiency" else float(workers))
     return Shown(workers, estimate.value, low, high, within)
 
 

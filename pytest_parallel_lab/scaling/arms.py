@@ -34,6 +34,7 @@ class Arm:
         rtol: relative tolerance of that.
         atol: absolute tolerance of that.
         times_s: of all rounds.
+        empty_s: what sections without work took in all rounds.
     """
 
     function: Callable[..., Any]
@@ -47,6 +48,7 @@ class Arm:
     rtol: float = 0.0
     atol: float = 0.0
     times_s: list[float] = field(default_factory=list)
+    empty_s: list[float] = field(default_factory=list)
 
     @property
     def label(self) -> str:

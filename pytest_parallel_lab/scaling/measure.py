@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_parallel_lab.model.cores import usable_cores
 from pytest_parallel_lab.model.errors import BadSetting, ParallelError
 from pytest_parallel_lab.model.implementation import backend_of, name_of
+from pytest_parallel_lab.model.resolution import resolution_of
 from pytest_parallel_lab.model.scaling_curve import ScalingCurve, ScalingPoint, WorkerTimes
 from pytest_parallel_lab.model.statistics import median_interval
 from pytest_parallel_lab.model.timeline import COMMUNICATION, COMPUTE, WAITING, Section
 from pytest_parallel_lab.scaling.arms import Arm, leased, settle_what_is_right
+from pytest_parallel_lab.scaling.empty import EMPTY, empty_s
 from pytest_parallel_lab.scaling.machine import machine_facts
 from pytest_parallel_lab.scaling.plan import LEAST_ROUNDS, ScalingPlan
 
@@ -70,7 +72,8 @@ def measure(
     """Measure one implementation over worker counts.
 
     Every round measures each worker count and each serial reference once, in an order drawn anew, so
-    that what the machine does meanwhile hits all of them alike. Times are those of the parallel
+    that what the machine does meanwhile hits all of them alike; and on the same workers a section that holds
+    no work, which says what of it is dispatch and wake-ups. Times are those of the parallel
     section, by the workers' own clocks. Where they go is told by runs of their own, as telling it
     takes time too.
 
@@ -121,6 +124,11 @@ def measure(
             facts["warnings"].append(
                 f"some interval is wider than {plan.narrow:.0%} of its median on either side: give it more seconds"
             )
+        if backend not in EMPTY:
+            facts["warnings"].append(
+                f"what dispatch and wake-ups cost on {backend} is not known: intervals hold the noise from round to "
+                "round only"
+            )
         traced = {}
         for one in points:
             traced[one.workers] = _traced(lab, one, start_method, 1 if once else min(_TRACED_ROUNDS, plan.rounds), show)
@@ -136,6 +144,7 @@ def measure(
         machine={**facts, "serial": name_of(best.function) if best else None},
         interleaved=True,
         task_times_s=_task_times_s(traced.get(1, [])),
+        serial_resolution_s=_resolution_s(best) if best else 0.0,
     )
     return Measured(curve, {workers: sections[-1] for workers, sections in traced.items() if sections})
 
@@ -173,6 +182,7 @@ def _rounds(arms: Sequence[Arm], plan: ScalingPlan, once: bool, show: Show | Non
     """Round after round, until all is narrow or the time is over; whether it is narrow."""
     __tracebackhide__ = True
     draw = random.Random(plan.seed)
+    telling = [one for one in arms if one.backend in EMPTY]
     began_s = time.monotonic()
     most = 1 if once else plan.rounds * _MOST_TIMES_THE_ROUNDS
     for number in range(1, most + 1):
@@ -180,6 +190,9 @@ def _rounds(arms: Sequence[Arm], plan: ScalingPlan, once: bool, show: Show | Non
             if show is not None:
                 show(f"round {number}: {one.label}, {time.monotonic() - began_s:.0f} of {plan.seconds:g} s")
             one.times_s.append(one.run(timed=True).elapsed_s)
+        if not once:
+            for one in draw.sample(telling, len(telling)):
+                one.empty_s.append(empty_s(one))
         if number >= plan.rounds:
             narrow = all(_is_narrow(one.times_s, plan.narrow) for one in arms)
             if narrow or time.monotonic() - began_s > plan.seconds:
@@ -226,7 +239,12 @@ def _point(one: Arm, sections: Sequence[Section]) -> ScalingPoint:
             for section in sections
         ),
         oversubscribed=one.workers > usable_cores(),
+        resolution_s=_resolution_s(one),
     )
+
+
+def _resolution_s(one: Arm) -> float:
+    return resolution_of(one.empty_s) if one.empty_s else 0.0
 
 
 def _task_times_s(sections: Sequence[Section]) -> tuple[tuple[float, ...], ...]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_parallel_lab.model.curve_fits import MODES
 from pytest_parallel_lab.model.errors import BadSetting
-from pytest_parallel_lab.model.scaling_curve import MODES
 from pytest_parallel_lab.model.settings import parse_names, parse_workers
 
 LEAST_ROUNDS = 6  # fewer have no distribution-free 95 % interval
