@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,16 @@ def _group(item: pytest.Item) -> str:
     return " ".join([name.removeprefix("test_"), *what])
 
 
+@contextlib.contextmanager
+def without_dispatch(fixture: Any) -> Iterator[None]:
+    """Have runs excluded from a benchmark's clock but for their sections, as if it had begun to record."""
+    fixture.stats = ()
+    try:
+        yield
+    finally:
+        fixture.stats = None
+
+
 class _Replayed:
     """Times that were measured before, as a clock and a function for pytest-benchmark: it comes to them anew."""
 
@@ -100,6 +111,19 @@ class _Replayed:
     def run(self) -> None:
         """Let the next time pass."""
         self._now_s += next(self._times_s)
+
+
+def replay(fixture: Any, times_s: Sequence[float], pedantic: Callable[..., Any]) -> None:
+    """Have a benchmark fixture record times that were measured without it.
+
+    Args:
+        fixture: it.
+        times_s: the times.
+        pedantic: its own method, where another one has taken that one's place.
+    """
+    replayed = _Replayed(times_s)
+    fixture._timer = replayed.clock
+    pedantic(fixture, replayed.run, rounds=len(times_s))
 
 
 def is_recording(config: pytest.Config) -> bool:

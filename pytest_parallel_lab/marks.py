@@ -25,6 +25,7 @@ _MARKS = {
     "chaos": 'chaos("kill-worker", after_s=0.1): harm a worker in the middle of the run that the chaos fixture makes',
     "explore": "explore(runs=100, seed=7): how far the explore fixture searches, and what counts",
     "scaling": 'scaling(workers=[1, 2, 4], rounds=7, mode="weak"): how the scaling fixture measures',
+    "parallel_gate": 'parallel_gate(threshold="10%", metrics="time", answers=False): how --parallel-gate judges it',
     "parallel_workers": "parallel_workers(1, 2, ...): worker counts for this test",
     "parallel_backends": 'parallel_backends("threads", "mpi", ...): backends for this test',
     "parallel_mpi_strict": 'parallel_mpi_strict("sends", "collectives"): what MPI may not do early in this test',
@@ -32,8 +33,9 @@ _MARKS = {
     "parallel_start_method": 'parallel_start_method("spawn"): multiprocessing start method for this test',
 }
 _EXPLORE = {"runs", "seconds", "seed", "strategy", "bound", "opcodes", "hash_seeds", "rtol", "atol", "numerical"}
+_GATE = {"threshold", "metrics", "answers", "rtol", "atol"}
 _SCALING = {"workers", "rounds", "mode", "seconds", "narrow", "seed"}
-_KEYWORDS = {"chaos": {"after_s", "stall_s", "seed"}, "explore": _EXPLORE, "scaling": _SCALING}
+_KEYWORDS = {"chaos": {"after_s", "stall_s", "seed"}, "explore": _EXPLORE, "scaling": _SCALING, "parallel_gate": _GATE}
 _FIXTURE_BACKENDS = {
     "mpiexec": "mpi",
     "ipcluster": "ipyparallel",
@@ -102,6 +104,10 @@ def _check_values(mark: pytest.Mark, choices: Choices, where: str) -> None:
         from pytest_parallel_lab.scaling.plan import ScalingPlan
 
         ScalingPlan.of(where, **mark.kwargs)
+    elif mark.name == "parallel_gate":
+        from pytest_parallel_lab.gating.plan import checked_mark
+
+        checked_mark(mark, where)
     elif mark.name == "parallel_subjects":
         pass  # was checked where the test got its parameters
     elif mark.name == "parallel_mpi_strict":

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.statistics import Estimate
 
+FORMAT = "pytest-parallel-lab gate"
 VERSION = 1
 
 REGRESSED = "regressed"
@@ -38,6 +39,7 @@ class Reading:
             Its interval holds the truth whenever the measuring was ended. None until it was judged.
         p_value: how likely so much evidence of a loss is without one.
         verdict: REGRESSED, UNDECIDED or PASSED.
+        part: from 1: which section of the test it is of, where there are several.
     """
 
     metric: str
@@ -48,11 +50,13 @@ class Reading:
     loss: Estimate | None = None
     p_value: float = 1.0
     verdict: str = UNDECIDED
+    part: int = 1
 
     @property
     def label(self) -> str:
         """What was read: ``time``, or ``efficiency with 2 workers``."""
-        return self.metric if self.workers is None else f"{self.metric} with {self.workers} workers"
+        which = f" #{self.part}" if self.part > 1 else ""
+        return f"{self.metric}{which}" if self.workers is None else f"{self.metric}{which} with {self.workers} workers"
 
     @property
     def worse_and_better(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -139,7 +143,7 @@ def told_percent(loss: float) -> str:
     """A factor as people say it: 1.05 is +5.0 %."""
     if not math.isfinite(loss):
         return "unknown"
-    return f"{100 * (loss - 1):+.1f} %"
+    return f"{_percent(loss)} %"
 
 
 def told_loss(reading: Reading) -> str:
@@ -147,15 +151,21 @@ def told_loss(reading: Reading) -> str:
     loss = reading.loss
     if loss is None or not loss.has_interval:
         return f"{told_percent(loss.value)} (too few launches for an interval)" if loss else "not judged"
-    low, high = (100 * (end - 1) for end in (loss.low, loss.high))
-    return f"{told_percent(loss.value)} [{low:+.1f}, {high:+.1f}]"
+    return f"{told_percent(loss.value)} [{_percent(loss.low)}, {_percent(loss.high)}]"
 
 
 def to_json(run: GateRun) -> dict[str, Any]:
-    """Put a gate into what ``json`` can write, with the version of the format and the verdicts that follow."""
-    data = {"version": VERSION, **asdict(run), "machine": dict(run.machine)}
+    """Put a gate into what ``json`` can write, with the version of the format and the verdicts that follow.
+
+    ``docs/gate.schema.json`` describes it. The upper end of an interval that has none is null: JSON has no infinity.
+    """
+    counts = {verdict: run.count(verdict) for verdict in VERDICTS}
+    data = {"format": FORMAT, "version": VERSION, **asdict(run), "machine": dict(run.machine), "counts": counts}
     for test, written in zip(run.tests, data["tests"]):
-        written["verdict"] = test.verdict
+        written["verdict"], written["improved"] = test.verdict, test.improved
+        for one in written["readings"]:
+            if one["loss"] is not None and not math.isfinite(one["loss"]["high"]):
+                one["loss"]["high"] = None
     return data
 
 
@@ -183,6 +193,10 @@ def from_json(data: Any, where: str = "gate") -> GateRun:
         raise BadSetting(f"{where}: a part of the gate is missing or of another kind ({error})") from error
 
 
+def _percent(loss: float) -> str:
+    return f"{round(100 * (loss - 1), 1) + 0.0:+.1f}"  # + 0.0: of nothing there is no minus
+
+
 def _test(data: Mapping[str, Any]) -> GatedTest:
     readings = tuple(_reading(one) for one in data["readings"])
     return GatedTest(**{**_known(data, GatedTest), "readings": readings})
@@ -191,7 +205,9 @@ def _test(data: Mapping[str, Any]) -> GatedTest:
 def _reading(data: Mapping[str, Any]) -> Reading:
     given = _known(data, Reading)
     given["base"], given["current"] = tuple(data["base"]), tuple(data["current"])
-    given["loss"] = Estimate(**data["loss"]) if data["loss"] is not None else None
+    if data["loss"] is not None:
+        high = data["loss"]["high"]
+        given["loss"] = Estimate(**{**data["loss"], "high": math.inf if high is None else high})
     return Reading(**given)
 
 

@@ -1,0 +1,121 @@
+"""A side of a gate, seen from inside: a pytest session that runs and measures what it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from pytest_parallel_lab import benchmarking
+from pytest_parallel_lab.gate.usage import Usage, held_up_s, memory_peak_bytes, start_memory_peak
+from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
+
+_FACTS = ("workers", "oversubscribed", "backend", "implementation")
+_SHOWN = 2000  # characters of why a test failed
+
+Clock = Callable[[], float]
+Sample = Callable[[int, Clock], Mapping[str, float]]
+"""Does what is measured so many times, and says what one took by a clock, in seconds by what they are of."""
+
+
+class MeasuringSide:
+    """The plugin that makes a session a side."""
+
+    def __init__(self, config: pytest.Config, address: str) -> None:
+        """Connect to the session that judges, and turn off what this one would write, compare or stop at.
+
+        Args:
+            config: of this session.
+            address: of that session's socket.
+        """
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(address)
+        self._channel = Channel(connection)
+        self._reports: list[pytest.TestReport] = []
+        off = ["benchmark_autosave", "benchmark_save", "benchmark_json", "benchmark_histogram", "benchmark_compare"]
+        off += ["benchmark_compare_fail", "benchmark_skip", "benchmark_disable", "xmlpath", "maxfail"]
+        for name in [*off, "parallel_report", "parallel_plots"]:
+            setattr(config.option, name, None)
+        config.option.benchmark_enable = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run tests as they are asked for."""
+        items = {item.nodeid: item for item in session.items}
+        self._channel.send("collected", {"nodeids": list(items), "errors": session.testsfailed})
+        with contextlib.suppress(ChannelClosed):
+            while (message := self._channel.receive()).kind == "run":
+                self._run(items[message.body["nodeid"]], items.get(message.body["after"]))
+        return True
+
+    def _run(self, item: pytest.Item, after: pytest.Item | None) -> None:
+        self._reports = []
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+        bad = [one for one in self._reports if one.failed] or [one for one in self._reports if one.skipped]
+        told = bad[0] if bad else None
+        body = {"outcome": told.outcome, "text": _why(told)} if told else {"outcome": "passed", "text": ""}
+        self._channel.send("ended", body)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take note of what becomes of the test."""
+        self._reports.append(report)
+
+    def section(self, kind: str, sample: Sample, told: Callable[[], tuple[object, Mapping[str, Any]]]) -> None:
+        """Measure a section in turns with the other side, until it is enough.
+
+        Args:
+            kind: "benchmark" or "scaling".
+            sample: does and times what is measured.
+            told: what it gave last, and what is known of it.
+        """
+        affinity = os.sched_getaffinity(0)
+        start_memory_peak()
+        self._channel.send("section", {"kind": kind})
+        try:
+            while (message := self._channel.receive()).kind == "go":
+                self._channel.send("sample", self._sampled(sample, message))
+            answer, facts = told()
+            body = {
+                "memory_bytes": memory_peak_bytes(),
+                "facts": {name: facts[name] for name in _FACTS if name in facts},
+            }
+            self._channel.send("done", body, _parcel(answer) if message.body["answer"] else None)
+        finally:
+            os.sched_setaffinity(0, affinity)
+
+    def _sampled(self, sample: Sample, message: Message) -> dict[str, Any]:
+        clock = benchmarking.section_clock
+        if message.body["cpus"]:  # it has a core for itself alone, but for what others do on the machine
+            os.sched_setaffinity(0, message.body["cpus"])
+            clock = _unhindered_clock
+        before = Usage.now()
+        seconds = sample(message.body["loops"], clock)
+        return {"seconds": dict(seconds), "alone": Usage.now().alone_since(before)}
+
+
+def _unhindered_clock() -> float:
+    """A clock that stands still while this thread is ready and others have its core."""
+    before_s = held_up_s()
+    while True:
+        now_s, after_s = benchmarking.section_clock(), held_up_s()
+        if before_s == after_s:  # else it was held up between the two readings, of which one would not know
+            return now_s - after_s
+        before_s = after_s
+
+
+def _parcel(answer: object) -> Parcel | None:
+    try:
+        return Parcel.of(answer)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return None
+
+
+def _why(report: pytest.TestReport) -> str:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2])
+    return report.longreprtext[-_SHOWN:]
