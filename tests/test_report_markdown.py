@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_parallel_lab.report import write
-from pytest_parallel_lab.report.markdown import escape, render
+from pytest_parallel_lab.report.markdown import render
+from pytest_parallel_lab.report.markdown_table import escape
 from tests.reports import HOSTILE, curve, large_session, record, rich_session, session
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_parallel_lab.gating.found import found
 from pytest_parallel_lab.report.attachments import STEP_SUMMARY, wanted
 from pytest_parallel_lab.report.records import Record, Session
 
@@ -27,7 +28,7 @@ def register(config: pytest.Config) -> None:
     report, plots = config.getoption("--parallel-report"), config.getoption("--parallel-plots")
     if report is not None:
         _check_extra("--parallel-report")
-        _check_file(Path(report))
+        check_file("--parallel-report", Path(report))
     if plots is not None:
         _check_extra("--parallel-plots")
         _make_directory(Path(plots))
@@ -85,7 +86,7 @@ class Collector:
         told = self._session(session)
         self._write("report", self._report, told)
         self._write("plots", self._plots, told)
-        if any(record.parallel for record in told.records):
+        if told.gate is not None or any(record.parallel for record in told.records):
             self._write("summary", self._summary, told)
         if self.failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
@@ -120,7 +121,7 @@ class Collector:
         ran = sum(1 for record in records if record.raised != NOT_COLLECTED)
         stopped = session.shouldstop or session.shouldfail
         ending = self._ending or (str(stopped) if stopped else "")
-        return Session(
+        told = Session(
             self._config.rootpath.name,
             records,
             self._facts,
@@ -129,6 +130,7 @@ class Collector:
             ending,
             max(0, session.testscollected - ran) if ending else 0,
         )
+        return told.with_gate(found(self._config))
 
 
 def _check_extra(option: str) -> None:
@@ -137,14 +139,19 @@ def _check_extra(option: str) -> None:
         raise pytest.UsageError(f"{option} needs {' and '.join(missing)}: {EXTRA}")
 
 
-def _check_file(path: Path) -> None:
+def check_file(option: str, path: Path) -> None:
+    """Refuse a file that cannot be written.
+
+    Raises:
+        pytest.UsageError: it is a directory, its directory does not exist, or there is no permission.
+    """
     directory = path.absolute().parent
     if not path.name or path.is_dir():
-        raise pytest.UsageError(f"--parallel-report: {str(path)!r} is a directory; give the name of a file in it")
+        raise pytest.UsageError(f"{option}: {str(path)!r} is a directory; give the name of a file in it")
     if not directory.is_dir():
-        raise pytest.UsageError(f"--parallel-report: the directory {directory} does not exist; make it first")
+        raise pytest.UsageError(f"{option}: the directory {directory} does not exist; make it first")
     if not os.access(path if path.exists() else directory, os.W_OK):
-        raise pytest.UsageError(f"--parallel-report: {path} cannot be written; choose another place")
+        raise pytest.UsageError(f"{option}: {path} cannot be written; choose another place")
 
 
 def _make_directory(path: Path) -> None:

@@ -31,6 +31,11 @@ class Look:
     ideal: str = "│"
     micro: str = "µ"
 
+    @property
+    def ascii(self) -> bool:
+        """Whether it can show nothing but ASCII."""
+        return self.micro.isascii()
+
     @classmethod
     def of(cls, width: int, encoding: str | None) -> Look:
         """The look for a terminal: with ASCII only, where its encoding has no more."""

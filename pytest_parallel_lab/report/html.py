@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_parallel_lab.report import timeline_layout, waits_layout
 from pytest_parallel_lab.report.curves import FITTED, HEADER, Panel, panels, table_rows
+from pytest_parallel_lab.report.gate_page import gate_page
 from pytest_parallel_lab.report.overview import SYMBOLS, overview
 from pytest_parallel_lab.report.records import OUTCOMES, Record, Session, seconds
 
@@ -54,6 +55,8 @@ def render(session: Session) -> str:
         symbols=SYMBOLS,
         outcomes=OUTCOMES,
         verdicts=sorted({record.verdict for record in session.records if record.bad}),
+        gate=gate_page(session.gate) if session.gate is not None else None,
+        ids={record.nodeid: ids[id(record)] for record in session.records},
         panels=shown,
         panel_of={nodeid: number for number, (panel, *_) in enumerate(shown, 1) for nodeid in panel.nodeids},
         timelines=[one for one in found if one.kind == "timeline"],

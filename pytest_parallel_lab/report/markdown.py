@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from pytest_parallel_lab.report import gate_markdown
 from pytest_parallel_lab.report.curves import HEADER, panels, table_rows
+from pytest_parallel_lab.report.markdown_table import escape, table
 from pytest_parallel_lab.report.overview import Cell, overview
 from pytest_parallel_lab.report.records import Record, Session
 
 _MOST_FAILED = 50
-_ESCAPED = re.compile(r"([\\`*_\[\]<>#|~&@])")
-_MARKS = {"failed": "❌", "error": "❌", "xpassed": "❌", "passed": "✅", "xfailed": "🟡", "skipped": "⚪"}
+_MARKS = {
+    "failed": "❌",
+    "error": "❌",
+    "xpassed": "❌",
+    "passed": "✅",
+    "xfailed": "🟡",
+    "undecided": "❔",
+    "skipped": "⚪",
+}
 
 
 def render(session: Session) -> str:
@@ -34,6 +42,8 @@ def _lines(session: Session) -> Iterator[str]:
             ([row.problem, *(_cells(row.cells[backend]) for backend in grid.backends)] for row in grid.rows),
         )
     yield from _failures([record for record in session.ordered() if record.bad])
+    if session.gate is not None:
+        yield from ["", *gate_markdown.section(session.gate)]
     for panel in panels(session.attached("curve")):
         yield ""
         yield f"### {escape(panel.title)}"
@@ -63,23 +73,6 @@ def _failures(records: Sequence[Record]) -> Iterator[str]:
         yield f"- `{_code(record.nodeid)}`: {escape(record.message or record.verdict)}"
     if len(records) > _MOST_FAILED:
         yield f"- and {len(records) - _MOST_FAILED} more"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The lines of a table."""
-    yield _row(header)
-    yield "|" + "---|" * len(header)
-    for row in rows:
-        yield _row(row)
-
-
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is, in one line."""
-    return _ESCAPED.sub(r"\\\1", " ".join(text.split()))
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(escape(str(cell)) for cell in cells) + " |"
 
 
 def _code(text: str) -> str:

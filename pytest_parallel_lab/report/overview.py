@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from pytest_parallel_lab.model.settings import BUILTIN_BACKENDS
 from pytest_parallel_lab.report.records import OUTCOMES, Record, worst
 
-SYMBOLS = {"failed": "✗", "error": "!", "xpassed": "⁈", "passed": "✓", "xfailed": "~", "skipped": "○"}
+SYMBOLS = {
+    "failed": "✗",
+    "error": "!",
+    "xpassed": "⁈",
+    "undecided": "?",
+    "passed": "✓",
+    "xfailed": "~",
+    "skipped": "○",
+}
 _GROUP_OF_NOTHING = "other"
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from pytest_parallel_lab.model.gate import UNDECIDED, GateRun
 from pytest_parallel_lab.report.attachments import Attachment, attachments_on
 
-OUTCOMES = ("failed", "error", "xpassed", "passed", "xfailed", "skipped")
+OUTCOMES = ("failed", "error", "xpassed", "undecided", "passed", "xfailed", "skipped")
 """From the one that most needs a look to the one that least does."""
 _BAD = frozenset(["failed", "error"])
 _MOST_DETAILS = 6000
@@ -117,6 +118,7 @@ class Session:
         duration_s: of the whole session.
         ending: why it ended before all tests had run; "" where it did not.
         not_run: how many tests were left.
+        gate: what it found; None in a session without one.
     """
 
     title: str
@@ -126,6 +128,7 @@ class Session:
     duration_s: float = 0.0
     ending: str = ""
     not_run: int = 0
+    gate: GateRun | None = None
 
     def counts(self) -> dict[str, int]:
         """How many tests had each outcome; those that none had are left out."""
@@ -145,6 +148,18 @@ class Session:
         counted = ", ".join(f"{count} {outcome}" for outcome, count in self.counts().items())
         left = f", {self.not_run} not run" if self.not_run else ""
         return f"{counted or 'no tests ran'}{left}, in {seconds(self.duration_s)}"
+
+    def with_gate(self, gate: GateRun | None) -> Session:
+        """The session with what its gate found: what is undecided was not skipped, and what failed by it says why."""
+        self.gate = gate
+        verdicts = {test.nodeid: test.verdict for test in gate.tests} if gate else {}
+        for record in self.records:
+            verdict = verdicts.get(record.nodeid, "")
+            if record.outcome == "skipped" and verdict == UNDECIDED:
+                record.outcome = UNDECIDED
+            elif verdict and record.message.startswith(f"Failed: {verdict} "):
+                record.raised, record.message = verdict, record.message.removeprefix("Failed: ")
+        return self
 
 
 def worst(outcomes: Iterable[str]) -> str:
@@ -175,7 +190,8 @@ def _told(report: pytest.TestReport) -> tuple[str, str]:
     longrepr: Any = report.longrepr
     if isinstance(longrepr, tuple):
         path, line, reason = longrepr
-        return str(reason).removeprefix("Skipped: "), f"{path}:{line}"
+        first, _, rest = str(reason).removeprefix("Skipped: ").partition("\n")
+        return first, "\n".join(filter(None, (rest, f"{path}:{line}")))
     details = report.longreprtext
     crash = getattr(longrepr, "reprcrash", None)
     text = crash.message if crash is not None else next(iter(details.strip().splitlines()[-1:]), "")

@@ -1,11 +1,13 @@
-"""Writes what was asked for: the HTML report, plots, and the step summary."""
+"""Writes what was asked for: the HTML report, plots, the step summary, and what a gate found."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 
+from pytest_parallel_lab.model.gate import GateRun, to_json
 from pytest_parallel_lab.report.records import Session
 
 _MOST_SUMMARY = 500_000
@@ -13,21 +15,51 @@ _MOST_SUMMARY = 500_000
 
 
 def report(session: Session, path: Path) -> str:
-    """Write the HTML report; a report that was there before stays until the new one is complete.
+    """Write the HTML report.
 
     Raises:
         OSError: the file cannot be written.
     """
     from pytest_parallel_lab.report.html import render
 
-    text = render(session)
+    whole(render(session), path)
+    return path.as_uri()
+
+
+def whole(text: str, path: Path) -> None:
+    """Write a file; one that was there before stays until the new one is complete.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8", errors="backslashreplace")
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    return path.as_uri()
+
+
+def gate_json(run: GateRun, path: Path) -> str:
+    """Write what a gate found as JSON, in the format of ``docs/gate.schema.json``.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    whole(json.dumps(to_json(run), indent=1, allow_nan=False) + "\n", path)
+    return str(path)
+
+
+def gate_markdown(run: GateRun, path: Path) -> str:
+    """Write what a gate found as a comment for a pull request.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from pytest_parallel_lab.report.gate_markdown import comment
+
+    whole(comment(run), path)
+    return str(path)
 
 
 def plots(session: Session, directory: Path) -> str:
