@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import random
 import socket
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_parallel_lab import benchmarking
+from pytest_parallel_lab.gate.tally import SERIAL
 from pytest_parallel_lab.gate.usage import Usage, held_up_s, memory_peak_bytes, start_memory_peak
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
+from pytest_parallel_lab.model.cores import usable_cores
+
+if TYPE_CHECKING:
+    from pytest_parallel_lab.scaling.arms import Arm
 
 _FACTS = ("workers", "oversubscribed", "backend", "implementation")
 _SHOWN = 2000  # characters of why a test failed
@@ -37,6 +43,7 @@ class MeasuringSide:
         connection.connect(address)
         self._channel = Channel(connection)
         self._reports: list[pytest.TestReport] = []
+        self._draw = random.Random()
         off = ["benchmark_autosave", "benchmark_save", "benchmark_json", "benchmark_histogram", "benchmark_compare"]
         off += ["benchmark_compare_fail", "benchmark_skip", "benchmark_disable", "xmlpath", "maxfail"]
         for name in [*off, "parallel_report", "parallel_plots"]:
@@ -88,6 +95,23 @@ class MeasuringSide:
         finally:
             os.sched_setaffinity(0, affinity)
 
+    def rounds(self, references: Sequence[Arm], points: Sequence[Arm]) -> bool:
+        """Measure a curve so: a sample is a round over its points and references, in an order drawn anew."""
+        carried = [one for one in points if one.workers <= usable_cores()]
+        arms = [*references, *carried]
+
+        def sample(loops: int, clock: Clock) -> dict[str, float]:
+            for one in self._draw.sample(arms, len(arms)):
+                one.times_s.append(one.run(timed=True).elapsed_s)
+            seconds = {str(one.workers): one.times_s[-1] for one in carried}
+            serial = {SERIAL: min(one.times_s[-1] for one in references)} if references else {}
+            return {**seconds, **serial}
+
+        self.section("scaling", sample, lambda: (None, {}))
+        for one in points:  # those that are never gated, so that the curve is whole
+            one.times_s = one.times_s or [one.run(timed=True).elapsed_s]
+        return True
+
     def _sampled(self, sample: Sample, message: Message) -> dict[str, Any]:
         clock = benchmarking.section_clock
         if message.body["cpus"]:  # it has a core for itself alone, but for what others do on the machine
@@ -118,4 +142,7 @@ def _parcel(answer: object) -> Parcel | None:
 def _why(report: pytest.TestReport) -> str:
     if report.skipped and isinstance(report.longrepr, tuple):
         return str(report.longrepr[2])
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        return f"{crash.message}\n({crash.path}:{crash.lineno})"
     return report.longreprtext[-_SHOWN:]

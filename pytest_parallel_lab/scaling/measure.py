@@ -29,6 +29,8 @@ _MOST_TIMES_THE_ROUNDS = 5
 _FEW_TASKS = 2  # that are no chunks of a map, but its blocks
 
 Show = Callable[[str], None]
+Rounds = Callable[[Sequence[Arm], Sequence[Arm]], bool]
+"""Measures references and points round by round, and says whether it is enough."""
 
 
 class ReturnedEarly(ParallelError):
@@ -67,6 +69,7 @@ def measure(
     unit: str = "runs",
     start_method: str | None = None,
     once: bool = False,
+    rounds: Rounds | None = None,
     show: Show | None = None,
 ) -> Measured:
     """Measure one implementation over worker counts.
@@ -93,6 +96,7 @@ def measure(
         unit: what they are.
         start_method: of ``multiprocessing``.
         once: run and compare everything once only; the curve's times have no interval.
+        rounds: makes the rounds, in place of ours.
         show: told how far it is.
 
     Raises:
@@ -119,7 +123,7 @@ def measure(
         facts["blas_threads_per_worker"] = first.facts.get("blas_threads_per_worker")
         for one in serial:
             one.run()
-        narrow = _rounds([*serial, *points], plan, once, show)
+        narrow = rounds(serial, points) if rounds else _rounds([*serial, *points], plan, once, show)
         if not narrow and not once:
             facts["warnings"].append(
                 f"some interval is wider than {plan.narrow:.0%} of its median on either side: give it more seconds"
