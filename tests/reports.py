@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_parallel_lab.model.scaling_curve import ScalingCurve, ScalingPoint, WorkerTimes
 from pytest_parallel_lab.report.records import Record, Session
+from tests.gates import rich_gate
 
 HOSTILE = "<script>document.title='taken'</script>\"'&`|</pre></details>{{ 7*7 }}$\\frac{$"
 BACKENDS = ("threads", "processes", "executor", "ipyparallel", "mpi")
@@ -167,6 +168,7 @@ def rich_session() -> Session:
         record(
             "test_skipped", "skipped", message="mpi: no mpiexec on PATH", problem="bank", backends=("mpi",), workers=3
         ),
+        gate=rich_gate(),
     )
 
 

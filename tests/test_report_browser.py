@@ -231,10 +231,21 @@ def test_what_a_screen_reader_is_told(opened: Open) -> None:
         ("rowheader", re.compile("bank")),
         ("img", re.compile("matmul: strong scaling, 1,000 rows: efficiency over workers")),
         ("img", re.compile("^Timeline of 3 workers")),
+        ("img", re.compile("^Losses of 7 readings with their intervals")),
+        ("table", "Losses of all tests against the base"),
         ("status", None),
         ("heading", "Overview"),
     ):
         assert page.get_by_role(role, name=name).count() >= 1, (role, name)
+
+
+def test_a_loss_is_drawn_beyond_its_threshold(opened: Open) -> None:
+    page = opened("rich")
+    box = "(one) => { const { left, right } = one.getBoundingClientRect(); return (left + right) / 2; }"
+    lost = page.locator("#gate svg[role=img] .regressed .estimate").first.evaluate(box)
+    passed = page.locator("#gate svg[role=img] .passed .estimate").first.evaluate(box)
+    limit, same = (page.locator(f"#gate .{line}").first.evaluate(box) for line in ("limit", "same"))
+    assert abs(passed - same) < 10 < limit - same < lost - same
 
 
 def test_without_scripts_it_can_be_read(opened: Open) -> None:

@@ -60,7 +60,7 @@ def test_one_of_everything(rich: str) -> None:
     assert len(ids) == len(set(ids))
     links = {attributes["href"] for attributes in found.all("a")}
     assert {link.removeprefix("#") for link in links} <= set(ids)
-    for part in ("overview", "scaling", "timelines", "deadlocks", "explorations", "added", "tests", "machine"):
+    for part in ("overview", "gate", "scaling", "timelines", "deadlocks", "explorations", "added", "tests", "machine"):
         assert part in ids
         assert f"#{part}" in links
     text = html.unescape(rich)

@@ -1,6 +1,6 @@
 """Annotations of a GitHub workflow: what failed, shown at its place in the pull request's files.
 
-Source: GitHub Docs, "Workflow commands for GitHub Actions": setting an error or warning message. A text has
+Source: GitHub Docs, "Workflow commands for GitHub Actions", and how `@actions/core` escapes them: a text has
 ``%``, line feeds and carriage returns percent-encoded, a property also ``:`` and ``,``.
 """
 

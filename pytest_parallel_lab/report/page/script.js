@@ -94,10 +94,10 @@
     }
   });
 
-  // On paper, what failed and all curves are open.
+  // On paper, what failed, all curves and how a gate judged are open.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details.panel:not([open]), .test[data-outcome='failed']:not([open]), .test[data-outcome='error']:not([open])")];
+    opened = [...document.querySelectorAll("details.panel:not([open]), #gate details:not([open]), .test[data-outcome='failed']:not([open]), .test[data-outcome='error']:not([open])")];
     opened.forEach((one) => { one.open = true; });
   });
   addEventListener("afterprint", () => { opened.forEach((one) => { one.open = false; }); });
