@@ -97,6 +97,18 @@ def add_options(parser: pytest.Parser) -> None:
         help="draw scaling curves into this directory, as PNG and SVG",
     )
     group.addoption(
+        "--parallel-gate-json",
+        metavar="FILE",
+        default=None,
+        help="write what --parallel-gate found as JSON, in the format of docs/gate.schema.json",
+    )
+    group.addoption(
+        "--parallel-gate-markdown",
+        metavar="FILE",
+        default=None,
+        help="write what --parallel-gate found in Markdown, as a comment for a pull request",
+    )
+    group.addoption(
         "--parallel-doctor",
         action="store_true",
         help="start every backend once, tell what this machine has and what is missing, and exit",

@@ -21,7 +21,7 @@ from pytest_parallel_lab.fixtures.scaling import scaling
 from pytest_parallel_lab.fixtures.supervised import supervised
 from pytest_parallel_lab.fixtures.write_sets import write_sets
 from pytest_parallel_lab.model.cores import usable_cores
-from pytest_parallel_lab.report import attachments, collect, facts, terminal
+from pytest_parallel_lab.report import attachments, collect, facts, gate_results, terminal
 
 __all__ = [
     "_parallel_leases",
@@ -59,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     marks.declare(config, choices.known_backends)
     subjects.handed_in(config)
     collect.register(config)
+    gate_results.register(config)
     config.pluginmanager.register(timeouts.Timeouts(), "parallel_lab_timeouts")
 
 
