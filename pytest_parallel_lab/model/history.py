@@ -21,12 +21,13 @@ FALSE_ALARMS = 0.01
 """How often at most a run without any loss may fail."""
 CONFIDENCE = 0.9
 """Of the interval of a loss: each of its ends is wrong in at most 5 % of cases."""
-MOST_GROUPS = 150
+MOST_GROUPS = 1000
+_MOST_BLOCKS = 150  # of groups, in which changes are looked for: it takes the square of their number
 LEAST_GROUPS = 8
 """Of several runs each, to tell whether the runs of a commit are more alike than others."""
 _ALIKE_LEVEL = 0.1  # rather too often taken for alike: that costs runs, the other way costs false alarms
 _UNNOTICED = 2  # times as many of those: runs of a commit may be a little alike without being noticed
-_PERMUTATIONS = 199
+_PERMUTATIONS = 499
 
 
 @dataclass(frozen=True)
@@ -154,13 +155,7 @@ def compare(now: SavedBenchmark, history: History) -> Judged:
     judged = Judged(now.fullname, now_s, notes=history.left_out)
     if not now.gated:
         return replace(judged, verdict=NOT_GATED, why="oversubscribed: more workers than usable cores")
-    groups = history.groups
-    changes = change_points([math.log(median(group.times_s)) for group in groups])
-    change = None
-    if changes:
-        before = groups[changes[-2] if len(changes) > 1 else 0 : changes[-1]]
-        groups = groups[changes[-1] :]
-        change = Change(groups[0], _middle(groups) / _middle(before))
+    groups, change = _stretch(history.groups)
     if not groups:
         return judged
     alike = are_alike_within(groups)
@@ -214,14 +209,12 @@ def are_alike_within(groups: Sequence[Group]) -> bool | None:
         return None
     times_s = np.concatenate([np.asarray(one) for one in several])
     ranks = np.argsort(np.argsort(times_s, kind="stable"), kind="stable").astype(float)
-    label = np.repeat(np.arange(len(several)), [len(one) for one in several])
-    sizes = np.bincount(label)
-
-    def within(one: np.ndarray) -> float:  # the sum of squares is the same for all permutations
-        return -float((np.bincount(label, one) ** 2 / sizes).sum())
-
-    draw, observed = np.random.default_rng(len(ranks)), within(ranks)
-    as_alike = sum(within(draw.permutation(ranks)) <= observed + 1e-9 for _ in range(_PERMUTATIONS))
+    sizes = np.array([len(one) for one in several])
+    starts = np.cumsum(sizes) - sizes
+    permuted = np.random.default_rng(len(ranks)).permuted(np.tile(ranks, (_PERMUTATIONS, 1)), axis=1)
+    # The squares within groups add up with these to the same sum, however the ranks are permuted.
+    between = (np.add.reduceat(np.vstack([ranks, permuted]), starts, axis=1) ** 2 / sizes).sum(axis=1)
+    as_alike = int((between[1:] >= between[0] - 1e-9).sum())
     return (1 + as_alike) / (1 + _PERMUTATIONS) <= _ALIKE_LEVEL
 
 
@@ -262,6 +255,17 @@ def runs_needed(stretch: int, now: int, level: float) -> tuple[int, int]:
     while surest_p(long, now) > level:
         long += 1
     return wanted, long
+
+
+def _stretch(groups: Sequence[Group]) -> tuple[Sequence[Group], Change | None]:
+    """The groups since the last change, and that change; all and None where there is none."""
+    size = math.ceil(len(groups) / _MOST_BLOCKS)
+    blocks = [groups[start : start + size] for start in range(0, len(groups), size or 1)]
+    starts = [place * size for place in change_points([math.log(_middle(block)) for block in blocks])]
+    if not starts:
+        return groups, None
+    before, since = groups[starts[-2] if len(starts) > 1 else 0 : starts[-1]], groups[starts[-1] :]
+    return since, Change(since[0], _middle(since) / _middle(before))
 
 
 def _decided(one: Judged, threshold: float, level: float, rejected: dict[str, bool]) -> Judged:
