@@ -4,19 +4,23 @@
 
 The programs sleep, which needs no core: a serial fraction of 0, 5, 20 and 50 %, one worker with more to
 do than the others, and a cost that grows with every further worker. Each is measured again and again; at least
-19 of 20 runs should state intervals that hold the truth.
+19 of 20 runs should state intervals that hold the truth. How often those of the noise alone would have held it is
+told too.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_parallel_lab import Lab, ScalingCurve, implementation, measure_scaling
+
+Interval = tuple[float, float]
 
 WORK_S = 1.0
 WORKERS = (1, 2, 4, 8)
@@ -112,27 +116,35 @@ def main(runs: int = 20, *, only: str = "") -> None:
         for name, function, fraction, questions in PROGRAMS:
             if only not in name:
                 continue
-            found: dict[str, list[tuple[float, float]]] = {question.name: [] for question in questions}
+            found: dict[str, list[Interval]] = {question.name: [] for question in questions}
+            noise: dict[str, list[Interval]] = {question.name: [] for question in questions}
+            loads = []
             for seed in range(runs):
                 curve = measure_scaling(
                     lab, function, fraction, workers=WORKERS, rounds=6, seconds=0, seed=seed, reference=alone
                 )
+                loads.append(os.getloadavg()[0])
                 for question in questions:
                     found[question.name].append(question.ask(curve))
+                    noise[question.name].append(question.ask(without_resolution(curve)))
             for question in questions:
-                intervals, truth = found[question.name], question.truth
-                missed = [told(one) for one in intervals if not one[0] <= truth <= one[1]]
-                width = statistics.median(high - low for low, high in intervals)
-                print(
-                    f"{name}: {question.name} {truth:.4g} held in {runs - len(missed)} of {runs} runs; "
-                    f"median width {width:.2g}{'; not in ' if missed else ''}{', '.join(missed)}",
-                    flush=True,
-                )
+                print(f"{name}: {question.name} {question.truth:.4g} held in {told(found, question)}")
+                print(f"    by the noise alone: {told(noise, question)}", flush=True)
+            print(f"    load {min(loads):.1f} to {max(loads):.1f}", flush=True)
 
 
-def told(interval: tuple[float, float]) -> str:
-    """Both ends."""
-    return "[{:.5g}, {:.5g}]".format(*interval)
+def without_resolution(curve: ScalingCurve) -> ScalingCurve:
+    """The same curve, as if nothing were known of what no round shows."""
+    return replace(curve, points=tuple(replace(one, resolution_s=0.0) for one in curve.points), serial_resolution_s=0.0)
+
+
+def told(intervals: dict[str, list[Interval]], question: Question) -> str:
+    """In how many the truth is, how wide they are, and those in which it is not."""
+    given = intervals[question.name]
+    missed = [f"[{low:.5g}, {high:.5g}]" for low, high in given if not low <= question.truth <= high]
+    width = statistics.median(high - low for low, high in given)
+    not_in = f"; not in {', '.join(missed)}" if missed else ""
+    return f"{len(given) - len(missed)} of {len(given)} runs; median width {width:.2g}{not_in}"
 
 
 if __name__ == "__main__":
