@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 import psutil
 import pytest
 
 from pytest_parallel_lab import Lab
+from tests.forked_pytest import Template
 
 Run = Callable[..., pytest.RunResult]
 LIMIT_S = 60
@@ -23,9 +25,32 @@ def _no_step_summary(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
 
+@pytest.fixture(scope="session")
+def template() -> Iterator[Template]:
+    """The process that pytest is forked from."""
+    made = Template()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def fonts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where matplotlib notes the fonts it has found: once, and not for every home directory anew."""
+    return tmp_path_factory.mktemp("matplotlib")
+
+
 @pytest.fixture
-def run_pytest(pytester: pytest.Pytester) -> Run:
+def run_pytest(pytester: pytest.Pytester, template: Template, fonts: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run pytest in a process of its own, warnings as errors, on the files that the test has made."""
+    start = pytester.popen
+
+    def fork(command: Sequence[str], *, stdout: TextIO, stderr: TextIO, **more: Any) -> Any:
+        if template.fits(command):
+            return template.fork(command, stdout.fileno(), stderr.fileno())
+        return start(command, stdout=stdout, stderr=stderr, **more)
+
+    monkeypatch.setattr(pytester, "popen", fork)
+    monkeypatch.setenv("MPLCONFIGDIR", str(fonts))
 
     def run(*args: str) -> pytest.RunResult:
         return pytester.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", *args, timeout=LIMIT_S)
