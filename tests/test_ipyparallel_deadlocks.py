@@ -13,7 +13,22 @@ from tests.deadlocks import ipyparallel_programs
 from tests.deadlocks.ipyparallel_programs import EngineProgram
 
 LIMIT_S = 20.0
-STUCK = [p for p in ipyparallel_programs.BUGGY if p.function is not ipyparallel_programs.engine_exits]
+
+
+def marks(function: Callable[[Any], Any]) -> list[pytest.MarkDecorator]:
+    """Those of a program: one that is like another is slow."""
+    return [pytest.mark.slow] if function in ipyparallel_programs.LIKE_ANOTHER else []
+
+
+STUCK = [
+    pytest.param(program, id=program.function.__name__, marks=marks(program.function))
+    for program in ipyparallel_programs.BUGGY
+    if program.function is not ipyparallel_programs.engine_exits
+]
+INNOCENT = [
+    pytest.param(function, engines, id=function.__name__, marks=marks(function))
+    for function, engines in ipyparallel_programs.INNOCENT
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +53,7 @@ def run(lab: Lab, function: Callable[[Any], Any], engines: int) -> Outcome:
 
 
 @pytest.mark.timeout(LIMIT_S)
-@pytest.mark.parametrize("program", STUCK, ids=lambda program: program.function.__name__)
+@pytest.mark.parametrize("program", STUCK)
 def test_a_deadlock_is_proved_and_explained(program: EngineProgram, labs: dict[bool, Lab]) -> None:
     verdict = run(labs[program.mpi_engines], program.function, program.engines).verdict
     assert verdict is not None
@@ -46,14 +61,12 @@ def test_a_deadlock_is_proved_and_explained(program: EngineProgram, labs: dict[b
     assert [words for words in program.says if words not in verdict.full()] == [], verdict.full()
 
 
-@pytest.mark.parametrize("program", STUCK, ids=lambda program: program.function.__name__)
+@pytest.mark.parametrize("program", STUCK)
 def test_the_mended_program_is_left_alone(program: EngineProgram, labs: dict[bool, Lab]) -> None:
     run(labs[program.mpi_engines], program.fixed, program.engines).values()
 
 
-@pytest.mark.parametrize(
-    ("function", "engines"), ipyparallel_programs.INNOCENT, ids=lambda v: getattr(v, "__name__", "")
-)
+@pytest.mark.parametrize(("function", "engines"), INNOCENT)
 def test_what_only_looks_stuck_is_left_alone(
     function: Callable[[Any], Any], engines: int, labs: dict[bool, Lab]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,18 @@ STRICT = {
 }
 
 
+def chosen(programs: list[MpiProgram]) -> list[Any]:
+    """The programs by their names; those that are like another one are slow."""
+    return [
+        pytest.param(
+            program,
+            id=program.function.__name__,
+            marks=[pytest.mark.slow] if program.function in mpi_programs.LIKE_ANOTHER else [],
+        )
+        for program in programs
+    ]
+
+
 @pytest.fixture(scope="module")
 def labs() -> Iterator[dict[str, Lab]]:
     """A lab for each strictness, its ranks warm from test to test."""
@@ -29,10 +42,6 @@ def labs() -> Iterator[dict[str, Lab]]:
     yield made
     for lab in made.values():
         lab.close()
-
-
-def name(program: MpiProgram) -> str:
-    return program.function.__name__
 
 
 def run(lab: Lab, function: object, ranks: int) -> Outcome:
@@ -46,7 +55,7 @@ def run(lab: Lab, function: object, ranks: int) -> Outcome:
 
 
 @pytest.mark.timeout(LIMIT_S)
-@pytest.mark.parametrize("program", mpi_programs.BUGGY, ids=name)
+@pytest.mark.parametrize("program", chosen(mpi_programs.BUGGY))
 def test_a_deadlock_is_proved_and_explained(program: MpiProgram, labs: dict[str, Lab]) -> None:
     verdict = run(labs[program.needs], program.function, program.ranks).verdict
     assert verdict is not None
@@ -54,13 +63,13 @@ def test_a_deadlock_is_proved_and_explained(program: MpiProgram, labs: dict[str,
     assert [words for words in program.says if words not in verdict.full()] == [], verdict.full()
 
 
-@pytest.mark.parametrize("program", mpi_programs.BUGGY, ids=name)
+@pytest.mark.parametrize("program", chosen(mpi_programs.BUGGY))
 def test_the_mended_program_is_left_alone(program: MpiProgram, labs: dict[str, Lab]) -> None:
     for needs in {"", program.needs}:
         run(labs[needs], program.fixed, program.ranks).values()
 
 
-@pytest.mark.parametrize("program", [p for p in mpi_programs.BUGGY if p.needs], ids=name)
+@pytest.mark.parametrize("program", chosen([p for p in mpi_programs.BUGGY if p.needs]))
 def test_what_only_works_by_chance_passes_where_chance_is_left(program: MpiProgram, labs: dict[str, Lab]) -> None:
     run(labs[""], program.function, program.ranks).values()
 

@@ -277,6 +277,14 @@ BUGGY = [
     EngineProgram(ranks_receive_first, 2, ("engine 0", "engine 1", "Recv"), ranks_exchange, mpi_engines=True),
     EngineProgram(barrier_on_one_engine, 2, ("engine 0", "Barrier"), barrier_on_every_engine, mpi_engines=True),
 ]
+LIKE_ANOTHER = {  # the same mechanism as one of the others, by another name
+    locks_crossed,
+    one_item_too_many,
+    barrier_on_one_engine,
+    waiting_with_timeouts,
+    waiting_for_a_thread,
+    lock_held_by_a_thread,
+}
 INNOCENT: list[tuple[Callable[[Any], Any], int]] = [
     (sleeping, 2),
     (computing, 2),

@@ -144,6 +144,19 @@ BUGGY = [
     MpiProgram(scatter_then_send, 3, ("scatter", "recv", "rank 0", "rank 1"), send_then_scatter, COLLECTIVES),
     MpiProgram(gather_then_send, 3, ("gather", "recv", "rank 0", "rank 1"), send_then_gather, COLLECTIVES),
 ]
+LIKE_ANOTHER = {  # the same mechanism as one of the others, by another name
+    receive_first_objects,
+    send_big_objects_first,
+    ssend_to_nobody,
+    ring_receives,
+    irecv_waits_first,
+    scatter_skipped,
+    reduce_against_allreduce,
+    send_small_objects_first,
+    ring_sends,
+    reduce_then_send,
+    scatter_then_send,
+}
 INNOCENT: list[tuple[Callable[[Any], Any], int]] = [
     (sleeper_before_barrier, 3),
     (sleeper_before_send, 2),
