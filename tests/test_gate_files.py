@@ -64,7 +64,7 @@ def test_a_comment_for_a_pull_request(tmp_path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines[:3] == [
         "<!-- pytest-parallel-lab: gate -->",
-        "## ❌ Gate: 1 wrong, 2 regressed, 1 undecided, 1 not gated, 2 passed of 7 tests (1 for sure better)",
+        "## ❌ Gate: 1 wrong, 2 regressed, 1 undecided, 1 not gated, 2 passed of 7 tests (1 better)",
         "",
     ]
     assert lines[3] == "9999999999-dirty against main (1f3a5c7e9b), 20 launches of each version in 61.5 s."
@@ -180,7 +180,7 @@ def test_the_step_summary_has_the_gate() -> None:
     lines = markdown.render(gated_session(rich_gate())).splitlines()
     assert "3 failed, 1 undecided, 2 passed, 1 skipped, in 1.5 s" in lines
     assert (
-        "## ❌ Gate: 1 wrong, 2 regressed, 1 undecided, 1 not gated, 2 passed of 7 tests (1 for sure better)" in lines
+        "## ❌ Gate: 1 wrong, 2 regressed, 1 undecided, 1 not gated, 2 passed of 7 tests (1 better)" in lines
     )
     assert gate_markdown.MARKER not in lines
     assert not any(line.startswith("## ❌ Gate") for line in markdown.render(session(record())).splitlines())
@@ -220,7 +220,7 @@ def test_the_page_has_the_gate() -> None:
     assert len(found.all("caption")) == len(found.all("table"))
     for words in (
         "the base gives 3, this version 4",
-        "2 passed of 7 tests (1 for sure better)",
+        "2 passed of 7 tests (1 better)",
         "load average 0.4 to 1.3",
     ):
         assert words in text

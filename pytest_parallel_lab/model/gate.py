@@ -65,8 +65,9 @@ class Reading:
 
     @property
     def improved(self) -> bool:
-        """Whether the whole interval lies on the better side."""
-        return self.loss is not None and self.loss.has_interval and self.loss.high < 1
+        """Whether the whole interval lies on the better side, and as far as a loss that fails would on the other."""
+        loss = self.loss
+        return loss is not None and loss.has_interval and loss.high < 1 and loss.value * (1 + self.threshold / 2) < 1
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class GatedTest:
 
     @property
     def improved(self) -> bool:
-        """Whether it passed, and something became better for sure."""
+        """Whether it passed, and something became better."""
         return self.verdict == PASSED and any(one.improved for one in self.readings)
 
 

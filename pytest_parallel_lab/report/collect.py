@@ -20,11 +20,13 @@ EXTRA = "pip install 'pytest-parallel-lab[report]'"
 
 
 def register(config: pytest.Config) -> None:
-    """Prepare for the reports that were asked for; in pytest-xdist's workers there is nothing to do.
+    """Prepare for the reports that were asked for; pytest-xdist's workers and a gate's sides have nothing to report.
 
     Raises:
         pytest.UsageError: a report cannot be written: what it needs is missing, or its place cannot be written to.
     """
+    if config.getoption("--parallel-gate-side", None) is not None:
+        return  # the session that judges reports
     report, plots = config.getoption("--parallel-report"), config.getoption("--parallel-plots")
     if report is not None:
         _check_extra("--parallel-report")

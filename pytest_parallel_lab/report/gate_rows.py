@@ -75,7 +75,7 @@ class Row:
 
     @property
     def told_verdict(self) -> str:
-        """The verdict; "better" for what passed because it became better for sure."""
+        """The verdict; "better" for what passed and became better."""
         better = self.reading is not None and self.reading.improved
         return "better" if better and self.verdict == PASSED else self.verdict
 
@@ -144,7 +144,7 @@ def told_counts(run: GateRun) -> str:
     """How many tests came out how: ``1 regressed, 2 undecided, 7 passed of 10 tests``."""
     counts = [f"{run.count(verdict)} {verdict}" for verdict in VERDICTS if run.count(verdict)]
     better = sum(test.improved for test in run.tests)
-    gained = f" ({better} for sure better)" if better else ""
+    gained = f" ({better} better)" if better else ""
     return f"{', '.join(counts) or 'nothing gated'} of {_count(len(run.tests), 'test')}{gained}"
 
 

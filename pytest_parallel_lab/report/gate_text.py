@@ -64,7 +64,7 @@ def properties(test: GatedTest) -> list[tuple[str, str]]:
     which it is, ``gate_part2_time_loss``. Figures that are not known are left out.
     """
     found = [("gate", test.verdict)]
-    for one in test.readings:
+    for one in () if test.wrong else test.readings:  # how long a wrong answer took says nothing
         name = f"gate_{one.metric}" if one.part == 1 else f"gate_part{one.part}_{one.metric}"
         name += f"_{one.workers}w" if one.workers is not None else ""
         figures: dict[str, float] = {}
@@ -96,6 +96,9 @@ def gate_lines(run: GateRun, look: Look) -> list[str]:
         noted = {row.test.nodeid: row.test for row in rows if row.test.why}
         for test in noted.values():
             lines += paragraph(f"{test.nodeid}: {test.why}", look.width)
+    undecided = [row.reading for row in rows if row.reading and row.verdict == UNDECIDED]
+    if undecided:
+        lines += paragraph(f"undecided is not passed: {' '.join(_what_would_help(undecided, run))}", look.width)
     for warning in run.warnings:
         lines += paragraph(f"{WARNING}{warning}", look.width)
     lines += paragraph(told_counts(run), look.width)
@@ -146,8 +149,6 @@ def _next(test: GatedTest, run: GateRun) -> Iterator[str]:
     """What to do about it."""
     if test.verdict == WRONG:
         yield "Next: find out which of the two answers is right; how long they took is not compared until they agree."
-    elif test.verdict == NOT_GATED:
-        yield "Next: nothing, if that is as it should be; it was not compared with the base, and did not pass."
     elif test.verdict == REGRESSED:
         for one in _with(test, REGRESSED):
             if one.loss and one.loss.value < 1 + one.threshold:
@@ -166,7 +167,8 @@ def _what_would_help(readings: Sequence[Reading], run: GateRun) -> Iterator[str]
     wide = [one.loss.high - one.loss.low for one in readings if one.loss and one.loss.has_interval]
     if wide:
         least = min(one.threshold for one in readings)
-        yield f"the interval is {told_share(max(wide))} wide, and the threshold {told_share(least)}."
+        which = "the interval" if len(wide) == 1 else "the widest interval"
+        yield f"{which} is {told_share(max(wide))} wide, and the threshold {told_share(least)}."
     else:
         yield f"{run.launches} launches were too few for an interval."
 
