@@ -110,10 +110,11 @@ class Contest:
                 side.ended()
             order = [one.nodeid for one in self._draw.sample(tests, len(tests)) if self._is_everywhere(one, known)]
             core = [self._cores[number % len(self._cores)]] if self._cores else []
-            terms = Terms(share_s, core, self._draw, answers=number == 1)
+            terms = Terms(share_s, core, self._draw)
             for nodeid, after in zip(order, [*order[1:], None]):
                 self._show(f"launch {number}: {nodeid}")
-                self._tally.take(nodeid, measure(sides, nodeid, after, terms))
+                answers = self._tally.wants_answers(nodeid)
+                self._tally.take(nodeid, measure(sides, nodeid, after, terms, answers=answers))
         except SideLost as lost:
             if not known:
                 raise

@@ -81,16 +81,14 @@ class Terms:
         share_s: seconds for the sections of a test, both sides together.
         cpus: the core for sections that need one only, or none to leave them alone.
         draw: draws the orders.
-        answers: whether what sections returned is wanted, too.
     """
 
     share_s: float
     cpus: Sequence[int]
     draw: random.Random
-    answers: bool
 
 
-def measure(sides: Sequence[Side], nodeid: str, after: str | None, terms: Terms) -> Turn:
+def measure(sides: Sequence[Side], nodeid: str, after: str | None, terms: Terms, *, answers: bool) -> Turn:
     """Have both sides run a test, and every section that it measures in turns.
 
     Args:
@@ -98,6 +96,7 @@ def measure(sides: Sequence[Side], nodeid: str, after: str | None, terms: Terms)
         nodeid: of the test.
         after: of the test that comes next; None for the last one.
         terms: how it is measured.
+        answers: whether what its sections returned is wanted, too.
 
     Raises:
         SideLost: a side is gone.
@@ -118,7 +117,7 @@ def measure(sides: Sequence[Side], nodeid: str, after: str | None, terms: Terms)
         try:
             if len(at_section) == len(sides) and len(set(kinds.values())) == 1:
                 section = Section(kinds[sides[0].name])
-                _in_turns(sides, section, terms)
+                _in_turns(sides, section, terms, answers)
                 sections.append(section)
                 continue
         except _TestEnded as test:
@@ -130,7 +129,7 @@ def measure(sides: Sequence[Side], nodeid: str, after: str | None, terms: Terms)
     return Turn(sections, ended)
 
 
-def _in_turns(sides: Sequence[Side], section: Section, terms: Terms) -> None:
+def _in_turns(sides: Sequence[Side], section: Section, terms: Terms, answers: bool) -> None:
     """Measure a section: A B B A or B A A B, drawn anew for every block, so that drift hits both alike."""
     end_s = time.monotonic() + terms.share_s
     alone, loops = _warm_up(sides, section.kind, terms)
@@ -147,7 +146,7 @@ def _in_turns(sides: Sequence[Side], section: Section, terms: Terms) -> None:
         keys = samples[side.name][0]
         section.values[side.name] = {key: _low_quartile([one[key] for one in samples[side.name]]) for key in keys}
     for side in sides:
-        message = _finish(side, answer=terms.answers)
+        message = _finish(side, answer=answers)
         section.facts = message.body["facts"]
         section.memory_bytes[side.name] = message.body["memory_bytes"]
         section.answers[side.name] = message.parcel
@@ -162,13 +161,13 @@ def _warm_up(sides: Sequence[Side], kind: str, terms: Terms) -> tuple[bool, int]
 
 
 def _tried(sides: Sequence[Side], terms: Terms) -> tuple[bool, int]:
-    samples = [_go(side, 1, []) for side in terms.draw.sample(sides, len(sides))]
+    samples = [_go(side, 1, [], look=True) for side in terms.draw.sample(sides, len(sides))]
     longest_s = max(sum(sample["seconds"].values()) for sample in samples)
     return all(sample["alone"] for sample in samples), math.ceil(_SAMPLE_S / max(longest_s, _LEAST_S))
 
 
-def _go(side: Side, loops: int, cpus: Sequence[int]) -> dict[str, Any]:
-    side.send("go", loops=loops, cpus=list(cpus))
+def _go(side: Side, loops: int, cpus: Sequence[int], *, look: bool = False) -> dict[str, Any]:
+    side.send("go", loops=loops, cpus=list(cpus), look=look)
     return _heard(side).body
 
 

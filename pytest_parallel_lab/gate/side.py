@@ -21,6 +21,7 @@ _START_LIMIT_S = 120.0
 _LOOK_S = 0.2
 _STOP_LIMIT_S = 20.0
 _SHOWN = 4000  # characters of what a side that failed has printed
+_SHOWN_LATER = 400  # once it has come up: what was said before is of no interest
 # As the program "pytest" does it: without the current directory on the module path.
 _PYTEST = "import sys; del sys.path[0]; import pytest; sys.exit(pytest.console_main())"
 
@@ -68,7 +69,8 @@ class Side:
         self._output = place.with_suffix(".log")
         address = place.with_suffix(".sock")
         program = ["-m", "pytest"] if as_module else ["-c", _PYTEST]
-        own = [f"{OPTION}={address}", f"--rootdir={checkout.root}", "-o", f"cache_dir={place.with_suffix('.cache')}"]
+        own = [f"{OPTION}={address}", f"--rootdir={checkout.root}", f"--basetemp={place.with_suffix('.tmp')}"]
+        own += ["-o", f"cache_dir={place.with_suffix('.cache')}"]
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(address))
         self._listener.listen(1)
@@ -119,7 +121,7 @@ class Side:
             return self._connection.receive()
         except ChannelClosed as error:
             status = self._keeper.wait(self.pid, 1.0)
-            raise self._lost(f"is gone in the middle; its exit status is {status}") from error
+            raise self._lost(f"is gone in the middle; its exit status is {status}", shown=_SHOWN_LATER) from error
 
     def stop(self) -> None:
         """Have it end; ``ended`` waits for that."""
@@ -141,8 +143,8 @@ class Side:
         assert self._channel is not None, "collected() comes first"
         return self._channel
 
-    def _lost(self, what: str) -> SideLost:
-        said = self._output.read_text(errors="replace")[-_SHOWN:].strip()
+    def _lost(self, what: str, *, shown: int = _SHOWN) -> SideLost:
+        said = self._output.read_text(errors="replace")[-shown:].strip()
         hint = ""
         if OPTION in said and "unrecognized arguments" in said:
             hint = "\nIts pytest-parallel-lab has no gate: choose a later baseline."

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 _SPARE = 1.1  # cores that something on one core may seem to use, by the grain of clocks
+_IDLE = 0.02  # cores that processes may use which only wait
 
 
 @dataclass(frozen=True)
@@ -23,28 +24,25 @@ class Usage:
     Attributes:
         wall_s: the time.
         cpu_s: that all its threads have computed.
-        children_s: that children which have ended have computed.
-        children: pids of those that there are.
-        held_up_s: for how long this thread was ready and another had the core; 0 where the system does not tell.
+        below_s: that all processes below it have computed, those that have ended among them.
     """
 
     wall_s: float
     cpu_s: float
-    children_s: float
-    children: frozenset[int]
-    held_up_s: float
+    below_s: float
 
     @classmethod
     def now(cls) -> Usage:
         """Of now."""
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        children = frozenset(child.pid for child in psutil.Process().children(recursive=True))
-        return cls(time.perf_counter(), time.process_time(), ended.ru_utime + ended.ru_stime, children, held_up_s())
+        running_s = sum(_computed_s(child.pid) for child in psutil.Process().children(recursive=True))
+        return cls(time.perf_counter(), time.process_time(), ended.ru_utime + ended.ru_stime + running_s)
 
     def alone_since(self, before: Usage) -> bool:
         """Whether one thread of this process has done all there was to do since an earlier moment."""
-        elsewhere = self.children != before.children or self.children_s > before.children_s
-        return not elsewhere and self.cpu_s - before.cpu_s <= _SPARE * (self.wall_s - before.wall_s)
+        wall_s = self.wall_s - before.wall_s
+        elsewhere = abs(self.below_s - before.below_s) > _IDLE * wall_s
+        return not elsewhere and self.cpu_s - before.cpu_s <= _SPARE * wall_s
 
 
 def held_up_s() -> float:
@@ -57,6 +55,15 @@ def held_up_s() -> float:
         with open(path, "rb", buffering=0) as file:
             return int(file.read(100).split()[1]) / 1e9
     return 0.0
+
+
+def _computed_s(pid: int) -> float:
+    """Seconds that a process has had a core, all its threads together, to the nanosecond."""
+    total_s = 0.0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            total_s += int(path.read_text().split()[0]) / 1e9
+    return total_s
 
 
 def start_memory_peak() -> None:

@@ -117,9 +117,9 @@ class MeasuringSide:
         if message.body["cpus"]:  # it has a core for itself alone, but for what others do on the machine
             os.sched_setaffinity(0, message.body["cpus"])
             clock = _unhindered_clock
-        before = Usage.now()
+        before = Usage.now() if message.body["look"] else None
         seconds = sample(message.body["loops"], clock)
-        return {"seconds": dict(seconds), "alone": Usage.now().alone_since(before)}
+        return {"seconds": dict(seconds), "alone": before is not None and Usage.now().alone_since(before)}
 
 
 def _unhindered_clock() -> float:
