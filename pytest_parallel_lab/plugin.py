@@ -20,6 +20,7 @@ from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, pa
 from pytest_parallel_lab.fixtures.scaling import scaling
 from pytest_parallel_lab.fixtures.supervised import supervised
 from pytest_parallel_lab.fixtures.write_sets import write_sets
+from pytest_parallel_lab.gating import history
 from pytest_parallel_lab.model.cores import usable_cores
 from pytest_parallel_lab.report import attachments, collect, facts, gate_results, terminal
 
@@ -51,6 +52,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare our options."""
     options.add_options(parser)
+    history.add_option(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     subjects.handed_in(config)
     collect.register(config)
     gate_results.register(config)
+    history.register(config)
     config.pluginmanager.register(timeouts.Timeouts(), "parallel_lab_timeouts")
 
 
