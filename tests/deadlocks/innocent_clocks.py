@@ -20,7 +20,7 @@ from multiprocessing.synchronize import Lock as ProcessLock
 
 from tests.deadlocks.corpus import FORK, innocent, run_all
 
-LONG = 1.5
+LONG = 0.8  # seconds; a deadlock is proved in less than half of it
 
 
 def send_later(number: signal.Signals) -> subprocess.Popen[bytes]:

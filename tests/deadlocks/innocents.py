@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.deadlocks.corpus import FORK, SPAWN, innocent, run_all
 
-LONG = 1.5
+LONG = 0.8  # seconds; a deadlock is proved in less than half of it
 
 
 def nap(seconds: float = LONG) -> float:

@@ -9,18 +9,20 @@ from typing import Any
 
 from tests.deadlocks.mpi_point_to_point import BIG
 
+LATE_S = 0.9  # about twice as long as the proof of a deadlock takes
+
 
 def sleeper_before_barrier(comm: Any) -> None:
     """The others wait in the barrier while rank 0 sleeps."""
     if comm.rank == 0:
-        time.sleep(1.5)
+        time.sleep(LATE_S)
     comm.Barrier()
 
 
 def sleeper_before_send(comm: Any) -> None:
     """Rank 1 waits for a message while rank 0 sleeps."""
     if comm.rank == 0:
-        time.sleep(1.5)
+        time.sleep(LATE_S)
         comm.Send(bytearray(8), dest=1)
     else:
         comm.Recv(bytearray(8), source=0)
@@ -28,7 +30,7 @@ def sleeper_before_send(comm: Any) -> None:
 
 def computing_python(comm: Any) -> None:
     """Rank 0 counts in Python while the others wait for the number."""
-    count, end = 0, time.monotonic() + 1.5
+    count, end = 0, time.monotonic() + LATE_S
     while comm.rank == 0 and time.monotonic() < end:
         count += 1
     comm.bcast(count, root=0)
@@ -41,7 +43,7 @@ def computing_numpy(comm: Any) -> None:
     if comm.rank == 0:
         comm.recv(source=1)
         return
-    product, end = np.eye(300), time.monotonic() + 1.5
+    product, end = np.eye(300), time.monotonic() + LATE_S
     while time.monotonic() < end:
         product = product @ np.eye(300)
     comm.send(product, dest=0)
@@ -50,7 +52,7 @@ def computing_numpy(comm: Any) -> None:
 def polling_iprobe(comm: Any) -> None:
     """Rank 1 looks again and again for a message that comes late."""
     if comm.rank == 0:
-        time.sleep(1.5)
+        time.sleep(LATE_S)
         comm.send("late", dest=1)
         return
     while not comm.Iprobe(source=0):
@@ -61,7 +63,7 @@ def polling_iprobe(comm: Any) -> None:
 def polling_test(comm: Any) -> None:
     """Rank 1 tests a receive again and again until the late message is there."""
     if comm.rank == 0:
-        time.sleep(1.5)
+        time.sleep(LATE_S)
         comm.Ssend(bytearray(8), dest=1)
         return
     request = comm.Irecv(bytearray(8), source=0)
@@ -79,7 +81,7 @@ def ping_pong(comm: Any) -> None:
 def send_after_subprocess(comm: Any) -> None:
     """Rank 0 waits for a child process, and rank 1 for rank 0."""
     if comm.rank == 0:
-        subprocess.run(["sleep", "1.5"], check=True)
+        subprocess.run(["sleep", str(LATE_S)], check=True)
         comm.send("done", dest=1)
     else:
         comm.recv(source=0)
@@ -88,7 +90,7 @@ def send_after_subprocess(comm: Any) -> None:
 def irecv_posted_early(comm: Any) -> None:
     """The receive is posted long before its send, and waited for meanwhile."""
     if comm.rank == 0:
-        time.sleep(1.5)
+        time.sleep(LATE_S)
         comm.Send(bytearray(BIG), dest=1)
     else:
         comm.Irecv(bytearray(BIG), source=0).Wait()
@@ -99,7 +101,7 @@ def ssend_late(comm: Any) -> None:
     if comm.rank == 0:
         comm.Ssend(bytearray(8), dest=1)
     else:
-        time.sleep(1.5)
+        time.sleep(LATE_S)
         comm.Recv(bytearray(8), source=0)
 
 
@@ -139,7 +141,7 @@ def one_returns_at_once(comm: Any) -> None:
     from mpi4py import MPI
 
     if comm.rank == 0:
-        time.sleep(1.5)
+        time.sleep(LATE_S)
         comm.send("late", dest=1)
     elif comm.rank == 1:
         comm.recv(source=MPI.ANY_SOURCE)
@@ -150,7 +152,7 @@ def slow_half(comm: Any) -> None:
     half = comm.Split(comm.rank // 2)
     for _ in range(10):
         if comm.rank == 0:
-            time.sleep(0.15)
+            time.sleep(LATE_S / 10)
         half.Barrier()
     half.Free()
     comm.Barrier()
@@ -163,7 +165,7 @@ def sends_from_a_thread(comm: Any) -> Any:
         return None
 
     def later() -> None:
-        time.sleep(1.5)
+        time.sleep(LATE_S)
         comm.send("question", dest=1, tag=5)
 
     thread = threading.Thread(target=later)
