@@ -72,6 +72,18 @@ def lab() -> Iterator[Lab]:
     assert left_in_shared_memory(before) == set()
 
 
+def hide(pytester: pytest.Pytester, module: str) -> None:
+    """Make a plugin, ``hides``, with which a module is not installed."""
+    pytester.makepyfile(
+        hides=f"""
+        from importlib.machinery import PathFinder
+
+        found = PathFinder.find_spec
+        PathFinder.find_spec = lambda name, *args: None if name == {module!r} else found(name, *args)
+        """
+    )
+
+
 def shared_memory() -> set[str]:
     """The names in /dev/shm."""
     return set(os.listdir("/dev/shm"))

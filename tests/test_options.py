@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, hide
 
 POOLS = """
     def test_pool(parallel_pool):
@@ -221,6 +221,7 @@ def test_help_and_header(pytester: pytest.Pytester, run_pytest: Run) -> None:
 def test_the_doctor_tells_what_works_and_what_is_missing(run_pytest: Run) -> None:
     result = run_pytest("--parallel-doctor", "--parallel-mpiexec=nowhere -n {ranks}")
     assert result.ret == 0
+    result.stdout.fnmatch_lines(["deadlocks: proved, from /proc"])
     result.stdout.fnmatch_lines(
         [
             "cores: * usable of *",
@@ -235,10 +236,16 @@ def test_the_doctor_tells_what_works_and_what_is_missing(run_pytest: Run) -> Non
     )
 
 
-def test_the_doctor_fails_where_a_required_backend_does_not_work(run_pytest: Run) -> None:
-    result = run_pytest("--parallel-doctor", "--parallel-mpiexec=nowhere -n {ranks}", "--parallel-require=mpi")
+def test_the_doctor_fails_where_a_required_backend_does_not_work(pytester: pytest.Pytester, run_pytest: Run) -> None:
+    hide(pytester, "ipyparallel")
+    result = run_pytest("-p", "hides", "--parallel-doctor", "--parallel-require=threads,ipyparallel")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["required but not working: mpi (--parallel-require)"])
+    result.stdout.fnmatch_lines(
+        [
+            "  ipyparallel  missing  ipyparallel is not installed; pip install *",
+            "required but not working: ipyparallel (--parallel-require)",
+        ]
+    )
 
 
 def test_marks_of_other_plugins_are_left_alone(pytester: pytest.Pytester, run_pytest: Run) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, hide
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -214,15 +214,7 @@ def test_places_without_permission_are_refused_at_once(pytester: pytest.Pytester
 def test_what_is_missing_is_named_at_once(
     pytester: pytest.Pytester, run_pytest: Run, option: str, missing: str
 ) -> None:
-    pytester.makepyfile(
-        hides=f"""
-        from importlib.machinery import PathFinder
-
-        found = PathFinder.find_spec
-        PathFinder.find_spec = lambda name, *args: None if name == {missing!r} else found(name, *args)
-        """
-    )
-    pytester.syspathinsert()
+    hide(pytester, missing)
     result = run_pytest("-p", "hides", option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
