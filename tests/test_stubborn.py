@@ -88,7 +88,11 @@ PROGRAM = '''
     END = os.environ["END"]
 
 
-    @pytest.mark.timeout(5 if END == "timeout" else 60)
+    def test_warm(supervised):  # so that all of the limit below is left to what is supervised
+        supervised(time.sleep, 0)
+
+
+    @pytest.mark.timeout(3 if END == "timeout" else 60)
     def test_it(supervised):
         supervised(stubborn, "hang" if END in ("timeout", "SIGKILL", "SIGTERM", "SIGINT") else END)
 
@@ -128,6 +132,6 @@ def test_nothing_is_left(pytester: pytest.Pytester, end: str) -> None:
     if end == "deadlock":
         assert "Deadlock: deadlock: nothing in this run can move" in printed
     if end == "timeout":
-        assert "TimedOut: time-out: the limit of 5 s" in printed
+        assert "TimedOut: time-out: the limit of 3 s" in printed
     if end == "crash":
         assert "was killed by signal 11 (SIGSEGV)" in printed
