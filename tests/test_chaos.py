@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from pytest_parallel_lab import implementation
+from pytest_parallel_lab.backends.ipyparallel import IpyparallelBackend, IpyparallelHost
 from tests.conftest import Run
 
 PROGRAM = """
@@ -120,20 +126,13 @@ def test_a_misspelt_harm_is_refused_at_collection(pytester: pytest.Pytester, run
     result.stderr.fnmatch_lines(["*test_it: mark chaos: unknown harm 'kill-wroker'; did you mean 'kill-worker'?*"])
 
 
-def test_an_engine_that_is_killed(pytester: pytest.Pytester, run_pytest: Run) -> None:
-    pytester.makepyfile(
-        """
-        import time
-        import pytest
-        from pytest_parallel_lab import implementation
+@implementation("ipyparallel")
+def sleepy(view: Any) -> Any:
+    return view.map_sync(time.sleep, [1.0] * len(view))
 
-        @implementation("ipyparallel")
-        def sleepy(view):
-            return view.map_sync(time.sleep, [1.0] * len(view))
 
-        @pytest.mark.chaos("kill-engine")
-        def test_it(chaos):
-            assert "EngineError: Engine" in str(chaos(sleepy, workers=2).error)
-        """
-    )
-    run_pytest().assert_outcomes(passed=1)
+@pytest.mark.ipyparallel
+@pytest.mark.chaos("kill-engine")
+def test_an_engine_that_is_killed(chaos: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(IpyparallelBackend, "host", lambda self: IpyparallelHost(missed_beats=30))  # 3 s and not 10 s
+    assert "EngineError: Engine" in str(chaos(sleepy, workers=2).error)
