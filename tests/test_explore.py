@@ -59,10 +59,11 @@ def replay_command(result: pytest.RunResult) -> list[str]:
     return args
 
 
-def replay_on_the_twin(run_pytest: Run, args: list[str]) -> None:
-    """Carry the same schedule out on the mended program."""
-    result = run_pytest(args[0].replace("test_it", "test_fixed"), *args[1:])
-    result.assert_outcomes(passed=1)
+def replayed(run_pytest: Run, args: list[str]) -> pytest.RunResult:
+    """Replay a failure, and carry the same schedule out on the mended program."""
+    result = run_pytest(args[0], args[0].replace("test_it", "test_fixed"), *args[1:])
+    result.assert_outcomes(failed=1, passed=1)
+    return result
 
 
 def test_a_lost_update_of_threads(project: Callable[[str], str], run_pytest: Run) -> None:
@@ -96,11 +97,9 @@ def test_a_lost_update_of_threads(project: Callable[[str], str], run_pytest: Run
     result.stdout.re_match_lines(replay, consecutive=True)
     result.stdout.no_re_match_line(r".*not all of it was under control")
 
-    again = run_pytest(*replay_command(result))
-    again.assert_outcomes(failed=1)
+    again = replayed(run_pytest, replay_command(result))
     again.stdout.re_match_lines([*failure[:2], r"E +outcomes: 2 \(1x\), 1 \(1x\)", failure[4], failure[6], *columns])
     assert replay_command(again) == replay_command(result)
-    replay_on_the_twin(run_pytest, replay_command(result))
 
 
 def test_a_lost_update_of_processes(project: Callable[[str], str], run_pytest: Run) -> None:
@@ -125,11 +124,9 @@ def test_a_lost_update_of_processes(project: Callable[[str], str], run_pytest: R
     args = replay_command(result)
     assert re.fullmatch(rf"{file}::test_it --parallel-replay=o,h\d+,r0,\d+=main\.p\d", " ".join(args))
 
-    again = run_pytest(*args)
-    again.assert_outcomes(failed=1)
+    again = replayed(run_pytest, args)
     again.stdout.re_match_lines([failure[0], *failure[2:6]])
     assert replay_command(again) == args
-    replay_on_the_twin(run_pytest, args)
 
 
 def test_a_lost_update_of_a_spawned_process(project: Callable[[str], str], run_pytest: Run) -> None:
@@ -138,10 +135,7 @@ def test_a_lost_update_of_a_spawned_process(project: Callable[[str], str], run_p
     told = [r"E +.*\.Race: spawned: the outcome depends on who goes when: 1, but 2 .*", r"E +main +main\.p1$"]
     result.stdout.re_match_lines(told)
     result.stdout.no_fnmatch_line("*latent on this build*")
-    again = run_pytest(*replay_command(result))
-    again.assert_outcomes(failed=1)
-    again.stdout.re_match_lines(told)
-    replay_on_the_twin(run_pytest, replay_command(result))
+    replayed(run_pytest, replay_command(result)).stdout.re_match_lines(told)
 
 
 def test_the_replay_command_names_a_parametrized_test_whole(pytester: pytest.Pytester, run_pytest: Run) -> None:
