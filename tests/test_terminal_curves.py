@@ -33,12 +33,16 @@ TESTS = """
     def test_without(request):
         pass
 """
+GREEN = """
+    def test_green(request):  # whose communication is not measured, which would take half a second
+        attach(request.node, "curve", measured("green"))
+"""
 
 
 @pytest.fixture
 def curves(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    pytester.makepyfile(test_it=TESTS)
+    pytester.makepyfile(test_it=TESTS, test_green=TESTS.partition("    def test_first")[0] + GREEN)
 
 
 @pytest.mark.usefixtures("curves")
@@ -46,7 +50,7 @@ def curves(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_curves_come_after_the_tests_in_their_order(args: list[str], run_pytest: Run) -> None:
     if args:
         pytest.importorskip("xdist")
-    result = run_pytest(*args)
+    result = run_pytest("test_it.py", *args)
     result.assert_outcomes(passed=2, failed=1)
     told = result.stdout.str()
     assert told.count(" scaling ==") == 1
@@ -65,14 +69,14 @@ def test_curves_come_after_the_tests_in_their_order(args: list[str], run_pytest:
 
 @pytest.mark.usefixtures("curves")
 def test_quiet_has_a_line_for_each(run_pytest: Run) -> None:
-    told = run_pytest("-q").stdout.str()
+    told = run_pytest("test_it.py", "-q").stdout.str()
     assert " scaling ==" not in told
     lines = [line for line in told.splitlines() if line.startswith("scaling: ")]
     for line, backend in zip(lines, ("processes", "threads"), strict=True):
         assert line.startswith(
             f"scaling: pool_map ({backend}, strong), 2 workers: speed-up 1.89 [1.89, 1.90], time 0.5"
         )
-    assert "scaling" not in run_pytest("-qq", "--tb=no").stdout.str()
+    assert "scaling" not in run_pytest("test_it.py", "-qq", "--tb=no").stdout.str()
 
 
 @pytest.mark.usefixtures("curves")
@@ -108,7 +112,7 @@ def test_colour_and_letters_are_those_of_the_terminal(
         monkeypatch.delenv(name, raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    told = run_pytest("-k", "first", "--parallel-project=64").stdout.str()
+    told = run_pytest("test_green.py", "--parallel-project=64").stdout.str()
     warning = next(line for line in told.splitlines() if "the machine is busy" in line)
     assert ("\x1b[33m" in warning) is colour
     assert ("█" not in told) is ascii_only
@@ -136,7 +140,7 @@ def test_projections_follow_their_curve(args: list[str], run_pytest: Run) -> Non
 @pytest.mark.usefixtures("curves")
 def test_projections_can_be_asked_for_in_the_ini_file(run_pytest: Run, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nparallel_project = 64")
-    assert "projection, not measured" in run_pytest("-k", "first").stdout.str()
+    assert "projection, not measured" in run_pytest("test_green.py").stdout.str()
 
 
 @pytest.mark.parametrize(
@@ -167,15 +171,9 @@ def test_a_curve_that_cannot_be_projected_says_why(pytester: pytest.Pytester, ru
     assert "communication of mpi" not in told
 
 
-def test_an_unknown_backend_is_projected_without_communication(pytester: pytest.Pytester, run_pytest: Run) -> None:
-    pytester.makepyfile(
-        test_it=TESTS
-        + """
-    def test_green(request):
-        attach(request.node, "curve", measured("green"))
-    """
-    )
-    told = " ".join(run_pytest("-k", "green", "--parallel-project=64").stdout.str().split())
+@pytest.mark.usefixtures("curves")
+def test_an_unknown_backend_is_projected_without_communication(run_pytest: Run) -> None:
+    told = " ".join(run_pytest("test_green.py", "--parallel-project=64").stdout.str().split())
     assert "projection, not measured" in told
     assert "the master answers at once" in told
     assert "what messages cost was not measured: backend: unknown backend 'green'" in told
