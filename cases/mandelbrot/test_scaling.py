@@ -15,7 +15,7 @@ SHAPE = (256, 512)
 LIMIT = 300
 
 
-@pytest.mark.scaling(workers=[1, 2], rounds=7, seconds=2)
+@pytest.mark.scaling(workers=[1, 2], rounds=7, seconds=0.5)
 @pytest.mark.parallel_subjects([pool_map_block, pool_imap_unordered, mpi_master_worker])
 def test_scaling(parallel_subject: Any, scaling: Any) -> None:
     rows, columns = SHAPE
