@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -56,6 +57,12 @@ _OPTIONS = (
     _Option("explore-seed", "N", "explore: what sampled schedules come from (default: 0)"),
     _Option("explore-strategy", "NAMES", "explore: how schedules are chosen (default: bounded,random,pct,free)"),
     _Option("project", "COUNTS", "print what a measured curve would be on so many workers, such as 64,1024"),
+    _Option("gate-threshold", "SHARE", "gate: the loss that fails a test (default: 5%)"),
+    _Option("gate-metrics", "NAMES", "gate: what is gated (default: time,efficiency,memory)"),
+    _Option("gate-seconds", "S", "gate: measure for at most so long, times the number of tests (default: 60)"),
+    _Option("gate-false-alarms", "SHARE", "gate: how often a run without any loss may fail (default: 1%)"),
+    _Option("gate-undecided", "WHAT", "gate: whether a test that is undecided is to fail: report or fail"),
+    _Option("gate-seed", "N", "gate: what the orders of measuring come from (default: 0)"),
     _Option("require", "NAMES", "fail, not skip, where one of these backends is missing"),
 )
 
@@ -97,6 +104,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="draw scaling curves into this directory, as PNG and SVG",
     )
     group.addoption(
+        "--parallel-gate",
+        metavar="BASE",
+        default=None,
+        help="fail tests that became slower than in a baseline (a git ref, NAME==VERSION, or another checkout's path)",
+    )
+    group.addoption("--parallel-gate-side", default=None, help=argparse.SUPPRESS)  # of the processes that measure
+    group.addoption(
         "--parallel-gate-json",
         metavar="FILE",
         default=None,
@@ -134,18 +148,18 @@ class Choices:
             raise pytest.UsageError(str(error)) from error
 
     def _read(self) -> None:
-        backends, source = self._given("backends")
+        backends, source = self.given("backends")
         self.backends = parse_names(backends, self.known_backends, source, "backend") or self.known_backends
-        required, source = self._given("require")
+        required, source = self.given("require")
         self.required = parse_names(required, self.known_backends, source, "backend")
-        workers, source = self._given("workers")
+        workers, source = self.given("workers")
         self.workers = parse_workers(workers, source) if workers else default_workers()
-        project, source = self._given("project")
+        project, source = self.given("project")
         self.project = parse_workers(project, source) if project else ()
-        method, source = self._given("start-method")
-        template, template_source = self._given("mpiexec")
-        engines, _ = self._given("engines")
-        strict, strict_source = self._given("mpi-strict")
+        method, source = self.given("start-method")
+        template, template_source = self.given("mpiexec")
+        engines, _ = self.given("engines")
+        strict, strict_source = self.given("mpi-strict")
         self.settings = Settings(
             start_method=parse_start_method(method, source) if method else None,
             mpiexec=parse_mpiexec(template or DEFAULT_MPIEXEC, template_source),
@@ -162,15 +176,15 @@ class Choices:
         chosen: dict[str, Any] = {}
         kinds: dict[str, type[int] | type[float]] = {"runs": int, "seconds": float, "seed": int}
         for name, kind in kinds.items():
-            text, source = self._given(f"explore-{name}")
+            text, source = self.given(f"explore-{name}")
             if text:
                 chosen[name] = parse_number(text, kind, source, least={"seed": 0, "seconds": 0.01}.get(name, 1))
-        strategy, source = self._given("explore-strategy")
+        strategy, source = self.given("explore-strategy")
         if strategy:
             chosen["strategy"] = parse_names(strategy, STRATEGIES, source, "strategy")
         return chosen
 
-    def _given(self, name: str) -> tuple[str, str]:
+    def given(self, name: str) -> tuple[str, str]:
         """An option's value and where it was given: the command line goes before the ini file."""
         option = next(o for o in _OPTIONS if o.name == name)
         value = self._config.getoption(option.flag)

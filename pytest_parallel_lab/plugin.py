@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_parallel_lab import benchmarking, hookspecs, marks, options, selection, subjects, timeouts
+from pytest_parallel_lab import benchmarking, gating, hookspecs, marks, options, selection, subjects, timeouts
 from pytest_parallel_lab.backends.limit import LimitPassed
 from pytest_parallel_lab.fixtures.chaos import EndedWithError, chaos
 from pytest_parallel_lab.fixtures.clusters import ipcluster
@@ -61,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     marks.declare(config, choices.known_backends)
     subjects.handed_in(config)
     collect.register(config)
+    gating.register(config, choices)
     gate_results.register(config)
     history.register(config)
     config.pluginmanager.register(timeouts.Timeouts(), "parallel_lab_timeouts")
