@@ -37,6 +37,12 @@ def execute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     from nbclient import NotebookClient
 
     home = str(tmp_path / "ipython")
+    profile = tmp_path / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    # An engine is registered at its second beat: every 3 s by default. Ten seconds of silence still pass for life.
+    (profile / "ipcontroller_config.py").write_text(
+        "c.HeartMonitor.period = 100\nc.HeartMonitor.max_heartmonitor_misses = 100\n"
+    )
     monkeypatch.setenv("IPYTHONDIR", home)  # all processes inherit it
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "jupyter"))
     yield lambda notebook: NotebookClient(
