@@ -39,7 +39,7 @@ CHOSEN = (
     "pools.results_of_those_done",
     "copied_locks.lock_of_threads_copied_by_fork",
 )
-INNOCENTS_SECONDS = 0.5
+INNOCENTS_SECONDS = 0.3
 KINDS = {"Race": ("Race", "Mismatch"), "SameStream": ("SameStream", "Race")}
 
 
