@@ -25,7 +25,7 @@ def register(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: a report cannot be written: what it needs is missing, or its place cannot be written to.
     """
-    if config.getoption("--parallel-gate-side", None) is not None:
+    if config.getoption("--parallel-gate-side") is not None:
         return  # the session that judges reports
     report, plots = config.getoption("--parallel-report"), config.getoption("--parallel-plots")
     if report is not None:

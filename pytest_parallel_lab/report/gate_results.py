@@ -23,12 +23,12 @@ def register(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: a file without a gate, one that cannot be written, or two results for the same file.
     """
-    if config.getoption("--parallel-gate-side", None) is not None:
+    if config.getoption("--parallel-gate-side") is not None:
         return
     places: dict[str, Path] = {}
     for option in _WRITERS:
         if (given := config.getoption(option)) is not None:
-            if config.getoption("--parallel-gate", None) is None:
+            if config.getoption("--parallel-gate") is None:
                 raise pytest.UsageError(
                     f"{option}: there is nothing to write without a gate; give --parallel-gate=BASE"
                 )
