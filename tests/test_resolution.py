@@ -215,7 +215,7 @@ def test_what_dispatch_takes_is_told() -> None:
     assert "medians, in brackets their 95 % intervals *" in told(measured(0.0))
     curve = measured(0.001)
     most = max(100 * 0.001 / np.median(point.times_s) for point in curve.points)
-    text = f"in brackets their 95 % intervals, with and without dispatch and wake-ups (up to {most:.3f} % of a time) *"
+    text = f"in brackets their 95 % intervals, with and without dispatch and wake-ups (up to {most:.3f} %) *"
     assert text in told(curve)
     assert "most of it" not in told(curve)
 

@@ -150,7 +150,7 @@ def _unseen(curve: ScalingCurve) -> str:
     share = max(point.resolution_s / median(point.times_s) for point in curve.points)
     if not share:
         return ""
-    return f", with and without dispatch and wake-ups (up to {told_value([100 * min(1.0, share)])[0]} % of a time)"
+    return f", with and without dispatch and wake-ups (up to {told_value([100 * min(1.0, share)])[0]} %)"
 
 
 def _notes(curve: ScalingCurve) -> Iterator[str]:
