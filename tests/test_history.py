@@ -12,18 +12,9 @@ from typing import Any
 import pytest
 
 from pytest_parallel_lab.model.gate import NOT_GATED, PASSED, REGRESSED, UNDECIDED
-from pytest_parallel_lab.model.history import (
-    Group,
-    History,
-    Judged,
-    are_alike_within,
-    compare,
-    decide,
-    history_of,
-    p_of_longer,
-    runs_needed,
-    surest_p,
-)
+from pytest_parallel_lab.model.history import Group, History, Judged, are_alike_within, compare, history_of
+from pytest_parallel_lab.model.history_decisions import NOTHING, TAILS, decide
+from pytest_parallel_lab.model.rank_tests import p_of_longer, runs_needed, surest_p
 from pytest_parallel_lab.model.saved_runs import SavedBenchmark, SavedRun
 from tests.test_change_points import NOISES
 
@@ -34,10 +25,12 @@ def benchmark(time_s: float, **settings: Any) -> SavedBenchmark:
     return SavedBenchmark(NAME, time_s, settings)
 
 
-def judged(now_s: Sequence[float], groups: Sequence[Sequence[float]], level: float = 0.01, **kwargs: Any) -> Judged:
+def judged(
+    now_s: Sequence[float], groups: Sequence[Sequence[float]], level: float = 0.01, assume: str = NOTHING
+) -> Judged:
     """Judge times of now against those of commits."""
     history = History(tuple(Group(f"{i}.json", f"c{i}", tuple(one)) for i, one in enumerate(groups)), tuple(now_s[1:]))
-    (found,) = decide([compare(benchmark(now_s[0], **kwargs), history)], 0.05, level)
+    (found,) = decide([compare(benchmark(now_s[0]), history)], 0.05, level, assume)
     return found
 
 
@@ -149,6 +142,48 @@ def test_days_that_differ_are_told() -> None:
     assert found.verdict == UNDECIDED
     assert found.notes == ("the runs of a commit count as one: they are more alike than others",)
     assert found.why == "12 commits before and 1 now: 99 are needed for 1 in 100"
+
+
+def far_away(seed: int, slower: float = 0.2) -> tuple[list[float], list[list[float]]]:
+    """Days that differ by 1 %, and runs of a commit that are alike."""
+    draw = random.Random(seed)
+    groups = [[0.01 * math.exp(day + draw.gauss(0, 0.001)) for _ in range(3)] for day in _days(draw, 13)]
+    return [(1 + slower) * one for one in groups[-1]], groups[:-1]
+
+
+def _days(draw: random.Random, count: int) -> list[float]:
+    return [draw.gauss(0, 0.01) for _ in range(count)]
+
+
+def test_what_is_far_away_is_undecided_by_ranks_and_it_is_told() -> None:
+    found = judged(*far_away(1))
+    assert found.verdict == UNDECIDED
+    assert found.why.startswith(
+        "12 commits before and 1 now: 99 are needed for 1 in 100; it is far above all of them, 1 in "
+    )
+    assert found.why.endswith(" if their tail goes on as it is, with which --parallel-history-assume=tails is content")
+
+
+def test_what_is_far_away_regressed_if_tails_are_taken_for_granted() -> None:
+    assert [judged(*far_away(seed), assume=TAILS).verdict for seed in range(20)] == [REGRESSED] * 20
+    assert [judged(*far_away(seed, 0.0), assume=TAILS).verdict for seed in range(20)].count(REGRESSED) == 0
+    assert (
+        "judged by how far away it is: these are too few runs to judge by ranks"
+        in judged(*far_away(1), assume=TAILS).notes
+    )
+
+
+def test_a_single_run_is_never_judged_by_how_far_away_it_is() -> None:
+    (now, *_), groups = far_away(1)
+    found = judged([now, now], groups, assume=TAILS)
+    assert found.verdict == UNDECIDED
+    assert found.why.endswith(", or 3 runs of this commit and 8 commits before to judge by how far away it is")
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_tails_that_are_taken_for_granted_raise_few_false_alarms(noise: str) -> None:
+    found = [judged(*times(noise, 12, 3, seed), assume=TAILS).verdict for seed in range(200)]
+    assert found.count(REGRESSED) <= 6
 
 
 def test_what_is_neither_a_loss_nor_surely_none_is_undecided() -> None:

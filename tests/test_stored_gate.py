@@ -96,7 +96,7 @@ def test_a_test_that_became_slower_fails_by_itself(history: pytest.Pytester) -> 
         [
             "parallel-history: 210 saved runs in saved, 210 of this kind of machine",
             "regressed against history: *test_kernel?slow? +9.5 % [[]+9.0, +10.0[]] (11 ms, before 10*ms)",
-            "  test_kernels.py::test_kernel?slow?: regressed, 210 times of 210 commits against 1 now, p = 0.0047",
+            "  test_kernels.py::test_kernel?slow?: regressed, 210 commits against 1 now, p = 0.0047",
             "Without a loss this test would fail in at most 1 of 200 runs.",
             "*= history =*",
             "test_kernel?slow?  regressed  +9.5 % [[]+9.0, +10.0[]] * 11 ms  0.0047",
@@ -217,7 +217,22 @@ def test_runs_of_this_commit_are_evidence_too(history: pytest.Pytester) -> None:
     save([saved_run({"a": 0.0111}, "now")])
     result = run(history)
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.fnmatch_lines(["*regressed, 24 times of 12 commits against 2 now, p = 0.0062"])
+    result.stdout.fnmatch_lines(["*regressed, 24 runs of 12 commits against 2 now, p = 0.0062"])
+
+
+def test_tails_may_be_taken_for_granted(history: pytest.Pytester) -> None:
+    history.makeconftest("""
+        def pytest_benchmark_update_commit_info(commit_info):
+            commit_info.update(id="now", dirty=False)
+    """)
+    save([*stationary(20), *(saved_run({"a": 0.012}, "now") for _ in range(2))])
+    history.makepyfile(test_kernels=KERNELS.format(times={"a": 0.012}))
+    result = run(history)
+    assert result.parseoutcomes() == {"passed": 1, "undecided": 1}
+    assert "1 in 1,000,000,000" in words(result)
+    result = run(history, "--parallel-history-assume=tails")
+    result.assert_outcomes(failed=1, passed=1)
+    assert "judged by how far away it is: these are too few runs to judge by ranks" in words(result)
 
 
 def test_a_change_that_was_accepted_is_told(history: pytest.Pytester) -> None:
@@ -260,6 +275,10 @@ def test_the_marks_threshold_goes_before_the_sessions(history: pytest.Pytester) 
         (("-n1",), "--parallel-history: nothing is measured in this session*"),
         (("--parallel-gate=main",), "--parallel-history: compares with saved runs, --parallel-gate side by side*"),
         (("--parallel-gate-threshold=much",), "--parallel-gate-threshold: 'much' is no share above 0*"),
+        (
+            ("--parallel-history-assume=tail",),
+            "--parallel-history-assume: unknown assumption 'tail'; did you mean 'tails'?*",
+        ),
         (("--benchmark-storage=test_kernels.py",), "--parallel-history: *test_kernels.py is no directory*"),
     ],
 )

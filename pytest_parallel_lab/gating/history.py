@@ -12,6 +12,7 @@ import pytest
 
 from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.gate import NOT_GATED, PASSED, REGRESSED, UNDECIDED
+from pytest_parallel_lab.model.settings import parse_names
 from pytest_parallel_lab.options import choices_of
 from pytest_parallel_lab.report.attachments import attach
 
@@ -50,12 +51,16 @@ def register(config: pytest.Config) -> None:
     if config.getoption("--parallel-gate") is not None:
         raise pytest.UsageError(f"{OPTION}: compares with saved runs, --parallel-gate side by side; give one of them")
     from pytest_parallel_lab.gating.plan import GatePlan
+    from pytest_parallel_lab.model.history_decisions import ASSUMPTIONS, NOTHING
 
+    choices = choices_of(config)
+    text, source = choices.given("history-assume")
     try:
-        plan = GatePlan.of("history", choices_of(config))
+        plan = GatePlan.of("history", choices)
+        (assume,) = parse_names([text or NOTHING], ASSUMPTIONS, source, "assumption")
     except BadSetting as error:
         raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(StoredGate(config, plan), "parallel_lab_history")
+    config.pluginmanager.register(StoredGate(config, plan, assume), "parallel_lab_history")
 
 
 class MachineOfSavedRuns:
@@ -81,9 +86,10 @@ class StoredGate:
         Statistics 2 (2003) 211-215: the fallback procedure. Within a test, Holm (1979).
     """
 
-    def __init__(self, config: pytest.Config, plan: GatePlan) -> None:
+    def __init__(self, config: pytest.Config, plan: GatePlan, assume: str) -> None:
         self._config = config
         self._plan = plan
+        self._assume = assume
         self._tests = 1
         self._handed_on = 0.0
         self._judged: list[Judged] = []
@@ -182,7 +188,8 @@ class StoredGate:
 
     def _judge(self, item: pytest.Item, measured: Sequence[Any]) -> None:
         from pytest_parallel_lab.gating.plan import FAIL
-        from pytest_parallel_lab.model.history import compare, decide, history_of
+        from pytest_parallel_lab.model.history import compare, history_of
+        from pytest_parallel_lab.model.history_decisions import decide
         from pytest_parallel_lab.report.history_text import HEADER, explain, properties, rows, worst
 
         level = self._plan.false_alarms / self._tests + self._handed_on
@@ -194,7 +201,7 @@ class StoredGate:
                 unusable.append(_unusable(str(entry["fullname"]), str(error)))
                 continue
             compared.append(compare(now, history_of(now, self._of_kind, self._commit, dirty=self._dirty)))
-        judged = [*decide(compared, self._plan.asked(item).threshold, level), *unusable]
+        judged = [*decide(compared, self._plan.asked(item).threshold, level, self._assume), *unusable]
         judged = [self._with_hint(one) for one in judged]
         regressed = all(one.verdict == REGRESSED for one in judged)
         self._handed_on = level if regressed else 0.0

@@ -9,24 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import NormalDist, median
+from statistics import median
 
+from pytest_parallel_lab.model import tails
 from pytest_parallel_lab.model.change_points import change_points
-from pytest_parallel_lab.model.gate import NOT_GATED, PASSED, REGRESSED, UNDECIDED
-from pytest_parallel_lab.model.gate_decisions import holm
+from pytest_parallel_lab.model.gate import NOT_GATED, UNDECIDED
+from pytest_parallel_lab.model.rank_tests import p_of_longer, surest_p
 from pytest_parallel_lab.model.saved_runs import SavedBenchmark, SavedRun, different_settings
-from pytest_parallel_lab.model.statistics import EXACT_PRODUCT, Estimate, mann_whitney_counts, ratio_independent
+from pytest_parallel_lab.model.statistics import Estimate, ratio_independent
 
-FALSE_ALARMS = 0.01
-"""How often at most a run without any loss may fail."""
 CONFIDENCE = 0.9
 """Of the interval of a loss: each of its ends is wrong in at most 5 % of cases."""
 MOST_GROUPS = 1000
 _MOST_BLOCKS = 150  # of groups, in which changes are looked for: it takes the square of their number
+TAIL_RUNS = 3
+"""So many runs of this commit at least, to judge by how far away they are."""
 LEAST_GROUPS = 8
 """Of several runs each, to tell whether the runs of a commit are more alike than others."""
 _ALIKE_LEVEL = 0.1  # rather too often taken for alike: that costs runs, the other way costs false alarms
-_UNNOTICED = 2  # times as many of those: runs of a commit may be a little alike without being noticed
 _PERMUTATIONS = 499
 
 
@@ -88,6 +88,7 @@ class Judged:
         loss: by what factor it takes longer; None where there is nothing to compare with.
         p_value: how likely times that are so much longer are without a loss.
         surest: the least p-value that so many runs can have.
+        tail_p: the p-value if tails are taken to go on as they are; None where there are too few runs to say.
         pieces: how many of ``now_s`` are evidence of their own: all, or one.
         alike: whether the runs of a commit are more alike than others; None where that cannot be told.
         change: where the stretch begins, where that is not the beginning of all.
@@ -103,6 +104,7 @@ class Judged:
     loss: Estimate | None = None
     p_value: float = 1.0
     surest: float = 1.0
+    tail_p: float | None = None
     pieces: int = 1
     alike: bool | None = None
     change: Change | None = None
@@ -145,7 +147,7 @@ def history_of(now: SavedBenchmark, runs: Iterable[SavedRun], commit: str, *, di
 
 
 def compare(now: SavedBenchmark, history: History) -> Judged:
-    """Compare a benchmark with the stretch since its history's last change; ``decide`` gives the verdict.
+    """Compare a benchmark with the stretch since its history's last change; ``history_decisions`` has the verdict.
 
     Source: the loss is Hodges and Lehmann's shift of logarithms, with the interval of Mann and Whitney's
         statistic; the p-value is that statistic's, one-sided (Hollander, Wolfe and Chicken, Nonparametric
@@ -174,6 +176,7 @@ def compare(now: SavedBenchmark, history: History) -> Judged:
         loss=ratio_independent(now_s, stretch_s, CONFIDENCE),
         p_value=p_of_longer(now_s, stretch_s),
         surest=surest_p(len(stretch_s), len(now_s)),
+        tail_p=_tail_p(judged.now_s, groups),
         pieces=len(now_s),
         alike=alike,
         change=change,
@@ -181,20 +184,11 @@ def compare(now: SavedBenchmark, history: History) -> Judged:
     )
 
 
-def decide(compared: Sequence[Judged], threshold: float, level: float) -> list[Judged]:
-    """Give the verdicts on all benchmarks of one test.
-
-    Regressed: rejected by Holm's procedure at the level, and longer by more than half the threshold.
-    Passed: the whole interval is below the threshold. Else undecided.
-
-    Args:
-        compared: what ``compare`` gave.
-        threshold: the loss that fails: 0.05 is 5 %.
-        level: how often at most the test may fail without a loss.
-    """
-    open_ones = [one for one in compared if one.verdict != NOT_GATED]
-    rejected = dict(zip([one.fullname for one in open_ones], holm([one.p_value for one in open_ones], level)))
-    return [_decided(one, threshold, level / len(open_ones), rejected) if one in open_ones else one for one in compared]
+def _tail_p(now_s: Sequence[float], groups: Sequence[Group]) -> float | None:
+    """The p-value of the median of several runs now: in a single one, a disturbance would be taken for a loss."""
+    if len(now_s) < TAIL_RUNS or len(groups) < tails.LEAST:
+        return None
+    return tails.p_beyond(math.log(median(now_s)), [math.log(median(group.times_s)) for group in groups])
 
 
 def are_alike_within(groups: Sequence[Group]) -> bool | None:
@@ -218,45 +212,6 @@ def are_alike_within(groups: Sequence[Group]) -> bool | None:
     return (1 + as_alike) / (1 + _PERMUTATIONS) <= _ALIKE_LEVEL
 
 
-def p_of_longer(now_s: Sequence[float], before_s: Sequence[float]) -> float:
-    """How likely times that rank so high among those before are, where all come from the same: one-sided.
-
-    Of several times now it is twice that: they are close in time, and may be alike without having been noticed to be.
-    """
-    m, n = len(now_s), len(before_s)
-    not_longer = sum(one <= other for one in now_s for other in before_s)  # ties count against a loss
-    if m * n > EXACT_PRODUCT:
-        statistic = NormalDist(m * n / 2, math.sqrt(m * n * (m + n + 1) / 12))
-        p_value = statistic.cdf(not_longer + 0.5)
-    else:
-        p_value = sum(mann_whitney_counts(m, n)[: not_longer + 1]) / math.comb(m + n, m)
-    return min(1.0, p_value * (_UNNOTICED if m > 1 else 1))
-
-
-def surest_p(stretch: int, now: int) -> float:
-    """The least p-value that so many runs can have: all of those now took longer than all before."""
-    return min(1.0, (_UNNOTICED if now > 1 else 1) / math.comb(stretch + now, now))
-
-
-def runs_needed(stretch: int, now: int, level: float) -> tuple[int, int]:
-    """How many runs would make a p-value of this level possible.
-
-    Args:
-        stretch: runs in the stretch, 1 at least.
-        now: runs of this commit.
-        level: of the test.
-
-    Returns:
-        Runs of this commit with this stretch, and the length of a stretch with these runs.
-    """
-    wanted, long = now, stretch
-    while surest_p(stretch, wanted) > level:
-        wanted += 1
-    while surest_p(long, now) > level:
-        long += 1
-    return wanted, long
-
-
 def _stretch(groups: Sequence[Group]) -> tuple[Sequence[Group], Change | None]:
     """The groups since the last change, and that change; all and None where there is none."""
     size = math.ceil(len(groups) / _MOST_BLOCKS)
@@ -266,29 +221,6 @@ def _stretch(groups: Sequence[Group]) -> tuple[Sequence[Group], Change | None]:
         return groups, None
     before, since = groups[starts[-2] if len(starts) > 1 else 0 : starts[-1]], groups[starts[-1] :]
     return since, Change(since[0], _middle(since) / _middle(before))
-
-
-def _decided(one: Judged, threshold: float, level: float, rejected: dict[str, bool]) -> Judged:
-    if one.loss is None:
-        return replace(one, why="no saved run of this kind of machine has it")
-    if rejected[one.fullname] and one.loss.value > 1 + threshold / 2:
-        return replace(one, verdict=REGRESSED)
-    if one.loss.has_interval and one.loss.high < 1 + threshold:
-        return replace(one, verdict=PASSED)
-    return replace(one, why=_why_undecided(one, threshold, level))
-
-
-def _why_undecided(one: Judged, threshold: float, level: float) -> str:
-    if one.surest <= level:
-        return f"neither sure to be longer nor to stay below +{100 * threshold:g} %"
-    stretch = len(one.stretch_s)
-    wanted, long = runs_needed(stretch, one.pieces, level)
-    what = "runs" if one.alike is False else "commits"
-    since = "since the last change" if one.change else "before"
-    text = f"{stretch} {what} {since} and {one.pieces} now: {long} are needed for 1 in {round(1 / level)}"
-    if one.alike is None:
-        return f"{text}, or several runs of each of {LEAST_GROUPS} commits"
-    return text if one.alike else f"{text}, or {wanted} runs of this commit"
 
 
 def _middle(groups: Sequence[Group]) -> float:

@@ -122,7 +122,9 @@ def _headline(one: Judged) -> str:
 
 def _evidence(one: Judged) -> Iterator[str]:
     if one.loss is not None:
-        before = f"{counted(len(one.stretch_s), 'time')} of {counted(one.groups, 'commit')}"
+        before = counted(one.groups, "commit")
+        if one.alike is False:
+            before = f"{counted(len(one.stretch_s), 'run')} of {before}"
         yield f"{one.fullname}: {one.verdict}, {before} against {one.pieces} now, p = {one.p_value:.2g}"
 
 
