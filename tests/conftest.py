@@ -60,7 +60,14 @@ def run_pytest(pytester: pytest.Pytester, template: Template, fonts: Path, monke
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    """A lab of its own, whose end is checked: nothing outlives it."""
+    """A lab of its own, whose end is checked."""
+    with checked_lab() as made:
+        yield made
+
+
+@contextlib.contextmanager
+def checked_lab() -> Iterator[Lab]:
+    """A lab whose end is checked: nothing outlives it."""
     before = shared_memory()
     with Lab() as made:
         yield made

@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
 import pytest
 
 from pytest_parallel_lab import Lab, LeftOver, WorkerDied
-from tests.conftest import wait_until_gone
+from tests.conftest import checked_lab, wait_until_gone
 from tests.functions import PROCESS_BACKENDS, START_METHODS, pids, square, squares
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """One for all of these tests, so that most of them find their workers warm."""
+    with checked_lab() as made:
+        yield made
 
 
 def die_by_exit(pool: Any, code: int) -> list[Any]:
@@ -79,11 +87,12 @@ def test_output_of_a_worker_that_dies_is_kept(lab: Lab) -> None:
     assert caught.value.outcome.reports[0].output == "before the end\n"
 
 
-def test_a_keeper_that_is_gone_is_replaced(lab: Lab) -> None:
-    first = lab.run(os.getpid, backend="serial")
-    os.kill(lab.keeper.pid, signal.SIGKILL)
-    assert wait_until_gone([first]) == []  # its runners go with it
-    assert lab.run(square, 2, backend="serial") == 4
+def test_a_keeper_that_is_gone_is_replaced() -> None:
+    with checked_lab() as lab:
+        first = lab.run(os.getpid, backend="serial")
+        os.kill(lab.keeper.pid, signal.SIGKILL)
+        assert wait_until_gone([first]) == []  # its runners go with it
+        assert lab.run(square, 2, backend="serial") == 4
 
 
 def test_a_daemon_is_killed_with_its_keeper() -> None:

@@ -14,7 +14,15 @@ import psutil
 import pytest
 
 from pytest_parallel_lab import CannotSend, Lab, LeftOver, ParallelError, WorkerRaised, implementation
+from tests.conftest import checked_lab
 from tests.functions import IN_RUNNER, PROCESS_BACKENDS, START_METHODS, fail, pids, square, squares
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """One for all of these tests, so that most of them find their workers warm."""
+    with checked_lab() as made:
+        yield made
 
 
 def say(pool: Any) -> None:

@@ -14,10 +14,17 @@ import psutil
 import pytest
 
 from pytest_parallel_lab import Lab, LeftOver, WorkerDied, WorkerRaised
-from tests.conftest import left_in_shared_memory, shared_memory, wait_until_gone
+from tests.conftest import checked_lab, left_in_shared_memory, shared_memory, wait_until_gone
 
 pytest.importorskip("mpi4py")
 pytestmark = pytest.mark.mpi
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """One for all of these tests, so that most of them find their workers warm."""
+    with checked_lab() as made:
+        yield made
 
 
 def ring(comm: Any) -> Any:
