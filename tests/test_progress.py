@@ -135,10 +135,10 @@ def test_explorations_and_curves_show_it(pytester: pytest.Pytester) -> None:
             list(pool.map(time.sleep, [0.01] * 4))
 
         def test_explored(explore):
-            explore(count, seconds=2)
+            explore(count, seconds=1.5)  # shown after one
 
         def test_measured(scaling):
-            scaling(sleepers, workers=[1, 2], seconds=0)
+            scaling(sleepers, workers=[1, 2], rounds=1, seconds=0)
         """
     )
     told = on_terminal(pytester.path)
