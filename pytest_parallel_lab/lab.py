@@ -20,6 +20,7 @@ from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.shipping import pack_call
 from pytest_parallel_lab.lease import Key, Lease
 from pytest_parallel_lab.model.errors import BackendMissing, BadSetting, KeeperLost
+from pytest_parallel_lab.model.greedy_dual import GreedyDual
 from pytest_parallel_lab.model.implementation import backend_of, implementation_of
 from pytest_parallel_lab.model.outcome import Outcome
 from pytest_parallel_lab.model.settings import Settings, parse_names, parse_workers
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_parallel_lab.model.exploration import Exploration
     from pytest_parallel_lab.model.write_sets import WriteSets
 
-_WARM_GROUPS = 16  # the least recently used beyond these are stopped
+_WARM_GROUPS = 16  # beyond these, those are stopped that are soon started again and have not been used for long
 
 
 class Lab:
@@ -47,7 +48,7 @@ class Lab:
         self.backends = {b.name: b for b in (builtin_backends() if backends is None else backends)}
         self._found: set[str] = set()
         self._keeper: KeeperClient | None = None
-        self._idle: dict[Key, WorkerGroup] = {}
+        self._idle: GreedyDual[Key, WorkerGroup] = GreedyDual(_WARM_GROUPS)
         self._local_pools: LocalPools | None = None
 
     def __enter__(self) -> Lab:
@@ -112,7 +113,7 @@ class Lab:
             StartFailed: the workers did not come up.
         """
         key = self._key(backend, workers, replace(self._settings(start_method, mpi_strict), spans=spans))
-        group = self._idle.pop(key, None)
+        group = self._idle.pop(key)
         if group is not None and not group.healthy():
             self._stop(group)
             group = None
@@ -138,11 +139,12 @@ class Lab:
 
     def _start(self, key: Key) -> WorkerGroup:
         backend = self.backend(key.backend)
-        try:
-            return backend.start(self.keeper, key.workers, key.settings)
-        except KeeperLost:
-            self._forget_keeper()
-            return backend.start(self.keeper, key.workers, key.settings)
+        with self._idle.making(key):
+            try:
+                return backend.start(self.keeper, key.workers, key.settings)
+            except KeeperLost:
+                self._forget_keeper()
+                return backend.start(self.keeper, key.workers, key.settings)
 
     def take_back(self, key: Key, group: WorkerGroup) -> str | None:
         """Clean a lease's workers for the next; return what they were left with, if anything."""
@@ -154,9 +156,8 @@ class Lab:
         if problem or not group.healthy() or key in self._idle:
             self._stop(group)
             return problem
-        self._idle[key] = group
-        while len(self._idle) > _WARM_GROUPS:
-            self._stop(self._idle.pop(next(iter(self._idle))))
+        for gone in self._idle.put(key, group):
+            self._stop(gone)
         return None
 
     def _stop(self, group: WorkerGroup) -> None:
@@ -293,6 +294,6 @@ class Lab:
         if self._local_pools is not None:
             self._local_pools.close()
         with contextlib.suppress(KeeperLost):
-            for group in self._idle.values():
+            for group in self._idle.clear():
                 group.close()
         self._forget_keeper()
