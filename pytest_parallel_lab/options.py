@@ -63,7 +63,7 @@ _OPTIONS = (
     _Option("gate-false-alarms", "SHARE", "gate: how often a run without any loss may fail (default: 1%%)"),
     _Option("gate-undecided", "WHAT", "gate: whether a test that is undecided is to fail: report or fail"),
     _Option("gate-seed", "N", "gate: what the orders of measuring come from (default: 0)"),
-    _Option("history-assume", "WHAT", "history: what is assumed of times: nothing, or how tails go on: tails"),
+    _Option("history-assume", "WHAT", "history: what is assumed of saved runs: nothing, runs or tails (default: runs)"),
     _Option("require", "NAMES", "fail, not skip, where one of these backends is missing"),
 )
 

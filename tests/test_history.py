@@ -12,8 +12,18 @@ from typing import Any
 import pytest
 
 from pytest_parallel_lab.model.gate import NOT_GATED, PASSED, REGRESSED, UNDECIDED
-from pytest_parallel_lab.model.history import Group, History, Judged, are_alike_within, compare, history_of
-from pytest_parallel_lab.model.history_decisions import NOTHING, TAILS, decide
+from pytest_parallel_lab.model.history import (
+    NOTHING,
+    RUNS,
+    TAILS,
+    Group,
+    History,
+    Judged,
+    are_alike_within,
+    compare,
+    history_of,
+)
+from pytest_parallel_lab.model.history_decisions import decide
 from pytest_parallel_lab.model.rank_tests import p_of_longer, runs_needed, surest_p
 from pytest_parallel_lab.model.saved_runs import SavedBenchmark, SavedRun
 from tests.test_change_points import NOISES
@@ -26,11 +36,11 @@ def benchmark(time_s: float, **settings: Any) -> SavedBenchmark:
 
 
 def judged(
-    now_s: Sequence[float], groups: Sequence[Sequence[float]], level: float = 0.01, assume: str = NOTHING
+    now_s: Sequence[float], groups: Sequence[Sequence[float]], level: float = 0.01, assume: str = RUNS
 ) -> Judged:
     """Judge times of now against those of commits."""
     history = History(tuple(Group(f"{i}.json", f"c{i}", tuple(one)) for i, one in enumerate(groups)), tuple(now_s[1:]))
-    (found,) = decide([compare(benchmark(now_s[0]), history)], 0.05, level, assume)
+    (found,) = decide([compare(benchmark(now_s[0]), history, assume)], 0.05, level, assume)
     return found
 
 
@@ -77,6 +87,17 @@ def test_a_loss_is_found(noise: str) -> None:
     found = verdicts(noise, 12, 3, slower=0.1, count=60)
     assert found.count(REGRESSED) >= 45
     assert found.count(PASSED) == 0
+
+
+def test_slow_days_that_never_were_before_need_that_nothing_is_assumed() -> None:
+    def verdict(seed: int, assume: str) -> str:
+        draw = random.Random(seed)
+        day = [draw.expovariate(1 / 0.3) if draw.random() < 0.05 else 0.0 for _ in range(13)]
+        groups = [[0.01 * math.exp(level + draw.gauss(0, 0.01)) for _ in range(3)] for level in day]
+        return judged(groups[-1], groups[:-1], assume=assume).verdict
+
+    assert [verdict(seed, NOTHING) for seed in range(200)].count(REGRESSED) == 0
+    assert [verdict(seed, RUNS) for seed in range(200)].count(REGRESSED) > 2  # which the documents say
 
 
 def test_a_loss_is_found_with_one_run_where_the_history_is_long() -> None:

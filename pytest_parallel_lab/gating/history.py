@@ -51,13 +51,13 @@ def register(config: pytest.Config) -> None:
     if config.getoption("--parallel-gate") is not None:
         raise pytest.UsageError(f"{OPTION}: compares with saved runs, --parallel-gate side by side; give one of them")
     from pytest_parallel_lab.gating.plan import GatePlan
-    from pytest_parallel_lab.model.history_decisions import ASSUMPTIONS, NOTHING
+    from pytest_parallel_lab.model.history import ASSUMPTIONS, RUNS
 
     choices = choices_of(config)
     text, source = choices.given("history-assume")
     try:
         plan = GatePlan.of("history", choices)
-        (assume,) = parse_names([text or NOTHING], ASSUMPTIONS, source, "assumption")
+        (assume,) = parse_names([text or RUNS], ASSUMPTIONS, source, "assumption")
     except BadSetting as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(StoredGate(config, plan, assume), "parallel_lab_history")
@@ -200,7 +200,7 @@ class StoredGate:
             except BadSetting as error:
                 unusable.append(_unusable(str(entry["fullname"]), str(error)))
                 continue
-            compared.append(compare(now, history_of(now, self._of_kind, self._commit, dirty=self._dirty)))
+            compared.append(compare(now, history_of(now, self._of_kind, self._commit, dirty=self._dirty), self._assume))
         judged = [*decide(compared, self._plan.asked(item).threshold, level, self._assume), *unusable]
         judged = [self._with_hint(one) for one in judged]
         regressed = all(one.verdict == REGRESSED for one in judged)

@@ -22,6 +22,10 @@ CONFIDENCE = 0.9
 """Of the interval of a loss: each of its ends is wrong in at most 5 % of cases."""
 MOST_GROUPS = 1000
 _MOST_BLOCKS = 150  # of groups, in which changes are looked for: it takes the square of their number
+NOTHING, RUNS, TAILS = "nothing", "runs", "tails"
+ASSUMPTIONS = (NOTHING, RUNS, TAILS)
+"""What may be taken for granted: nothing; that runs of a commit which do not look alike are independent; and
+besides, where these are too few, that the tail of times goes on as it is."""
 TAIL_RUNS = 3
 """So many runs of this commit at least, to judge by how far away they are."""
 LEAST_GROUPS = 8
@@ -90,7 +94,7 @@ class Judged:
         surest: the least p-value that so many runs can have.
         tail_p: the p-value if tails are taken to go on as they are; None where there are too few runs to say.
         pieces: how many of ``now_s`` are evidence of their own: all, or one.
-        alike: whether the runs of a commit are more alike than others; None where that cannot be told.
+        alike: whether the runs of a commit are taken to be more alike than others; None where that cannot be told.
         change: where the stretch begins, where that is not the beginning of all.
         verdict: REGRESSED, UNDECIDED, PASSED or NOT_GATED.
         why: why it is undecided or not gated.
@@ -146,8 +150,13 @@ def history_of(now: SavedBenchmark, runs: Iterable[SavedRun], commit: str, *, di
     return History(tuple(groups[-MOST_GROUPS:]), tuple(now_s), told)
 
 
-def compare(now: SavedBenchmark, history: History) -> Judged:
+def compare(now: SavedBenchmark, history: History, assume: str = RUNS) -> Judged:
     """Compare a benchmark with the stretch since its history's last change; ``history_decisions`` has the verdict.
+
+    Args:
+        now: the benchmark as it is now.
+        history: what there is to compare with.
+        assume: one of ``ASSUMPTIONS``.
 
     Source: the loss is Hodges and Lehmann's shift of logarithms, with the interval of Mann and Whitney's
         statistic; the p-value is that statistic's, one-sided (Hollander, Wolfe and Chicken, Nonparametric
@@ -160,13 +169,14 @@ def compare(now: SavedBenchmark, history: History) -> Judged:
     groups, change = _stretch(history.groups)
     if not groups:
         return judged
-    alike = are_alike_within(groups)
+    alike = assume == NOTHING or are_alike_within(groups)
     notes = judged.notes
     if alike is False:
         stretch_s = tuple(time_s for group in groups for time_s in group.times_s)
     else:
         if len(now_s) > 1 or any(len(group.times_s) > 1 for group in groups):
             told = "they are more alike than others" if alike else "too few have several to tell if these are alike"
+            told = "nothing is assumed of them" if assume == NOTHING else told
             notes = (*notes, f"the runs of a commit count as one: {told}")
         stretch_s, now_s = tuple(median(group.times_s) for group in groups), (median(now_s),)
     return replace(

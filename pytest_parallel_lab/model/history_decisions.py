@@ -8,15 +8,11 @@ from dataclasses import replace
 from pytest_parallel_lab.model import tails
 from pytest_parallel_lab.model.gate import NOT_GATED, PASSED, REGRESSED
 from pytest_parallel_lab.model.gate_decisions import holm
-from pytest_parallel_lab.model.history import LEAST_GROUPS, TAIL_RUNS, Judged
+from pytest_parallel_lab.model.history import LEAST_GROUPS, RUNS, TAIL_RUNS, TAILS, Judged
 from pytest_parallel_lab.model.rank_tests import runs_needed
 
-NOTHING, TAILS = "nothing", "tails"
-ASSUMPTIONS = (NOTHING, TAILS)
-"""What may be taken for granted: nothing, or that tails go on as they are."""
 
-
-def decide(compared: Sequence[Judged], threshold: float, level: float, assume: str = NOTHING) -> list[Judged]:
+def decide(compared: Sequence[Judged], threshold: float, level: float, assume: str = RUNS) -> list[Judged]:
     """Give the verdicts on all benchmarks of one test.
 
     Regressed: rejected by Holm's procedure at the level, and longer by more than half the threshold.
@@ -54,6 +50,7 @@ def _decided(one: Judged, threshold: float, level: float, rejected: bool, assume
 
 
 def _why_undecided(one: Judged, threshold: float, level: float, assume: str) -> str:
+    """Why it could not be told: the times, or that there are too few of them."""
     if one.surest <= level or (assume == TAILS and one.tail_p is not None):
         return f"neither sure to be longer nor to stay below +{100 * threshold:g} %"
     stretch = len(one.stretch_s)
