@@ -1,7 +1,8 @@
-"""How a baseline comes to be: a worktree, and an environment on top of this one."""
+"""How a baseline comes to be: a worktree, and its project before what is installed."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_parallel_lab.gate.checkout import current_checkout, prepare_baseline
-from pytest_parallel_lab.gate.environment import installed_project, make_environment
+from pytest_parallel_lab.gate.environment import install, installed_project
 from pytest_parallel_lab.model.errors import BadSetting, StartFailed
 from tests.test_gate import commit, git
 
@@ -83,30 +84,26 @@ def test_another_checkout_is_taken_as_it_is(repository: Path, tmp_path: Path) ->
     assert found.commit.endswith("-dirty") or found.commit
 
 
-def test_an_environment_has_the_project_before_all_packages_of_this_one(tmp_path: Path) -> None:
+def test_a_version_goes_before_the_one_that_is_installed(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "backend.py").write_text(BACKEND)
     (tree / "pyproject.toml").write_text(PROJECT)
     (tree / "tiny.py").write_text("")
-    make_environment(tmp_path / "environment", str(tree))
-    code = "import numpy, pytest_parallel_lab, tiny; print(tiny.__file__); print(numpy.__file__)"
-    python = tmp_path / "environment" / "bin" / "python"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    own, below = done.stdout.splitlines()
-    assert Path(own).is_relative_to(tmp_path / "environment")
-    import numpy
-
-    assert below == numpy.__file__
-    assert installed_project(tree) is None  # not in this environment
-    assert sys.prefix not in own
+    install(str(tree), tmp_path / "packages")
+    install(str(tree), tmp_path / "packages")  # in place of what is there
+    code = "import importlib.metadata, tiny; print(tiny.__file__, importlib.metadata.version('tiny'))"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "packages")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == [str(tmp_path / "packages" / "tiny.py"), "2.0"]
+    assert installed_project(tree) is None  # not here
 
 
 def test_a_project_that_cannot_be_installed(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'broken'\n[build-system]\nrequires = []\n")
-    (tmp_path / "setup.py").write_text("raise SystemExit('no compiler here')")
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    (tmp_path / "backend.py").write_text("raise RuntimeError('no compiler here')")
     with pytest.raises(StartFailed, match=r"(?s)the baseline .* was not installed; pip said:.*no compiler here"):
-        make_environment(tmp_path / "environment", str(tmp_path))
+        install(str(tmp_path), tmp_path / "packages")
 
 
 def test_a_project_is_named_by_any_of_its_files(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two versions to compare, each a directory with an interpreter, and how a baseline becomes one."""
+"""The two versions to compare, and how a baseline becomes one that can be run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_parallel_lab.gate.environment import installed_project, make_environment
+from pytest_parallel_lab.gate.environment import install, installed_project
 from pytest_parallel_lab.model.errors import BadSetting, StartFailed
 
 _KEPT = 4  # baselines in the cache
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w,.-]*\])?==[\w.!+*-]+")
 _GIT_LIMIT_S = 120
+_COMPLETE = "complete"
+"""A file beside what was made: without it, somebody was interrupted in making it."""
 
 Show = Callable[[str], None]
 
@@ -30,28 +32,27 @@ class Checkout:
 
     Attributes:
         root: the directory with the tests, pytest's rootdir.
-        python: the interpreter that runs them.
         commit: its commit or version; empty where it has none.
+        packages: a directory whose packages go before all others; None where those that are installed are meant.
     """
 
     root: Path
-    python: str
     commit: str = ""
+    packages: Path | None = None
 
 
 def current_checkout(root: Path) -> Checkout:
-    """The version that is being worked on: this directory, with this interpreter."""
+    """The version that is being worked on, with what is installed."""
     commit = ""
     with contextlib.suppress(StartFailed):
         commit = _git(root, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
-    return Checkout(root, sys.executable, commit)
+    return Checkout(root, commit)
 
 
 def prepare_baseline(base: str, root: Path, cache: Path, show: Show) -> Checkout:
     """Make a baseline ready to run.
 
-    Its environment sees the packages of this one, so that nothing differs but the project itself, which
-    is installed anew where it is installed here.
+    Nothing differs but the project itself, which is installed anew where it is installed here.
 
     Args:
         base: the path of another checkout, ``NAME==VERSION``, or a git ref.
@@ -75,8 +76,7 @@ def prepare_baseline(base: str, root: Path, cache: Path, show: Show) -> Checkout
 
 def _version(requirement: str, root: Path, cache: Path, show: Show) -> Checkout:
     """The tests as they are here, on another version of an installed package."""
-    python = _environment(cache / requirement.replace("==", "-"), requirement, show, with_dependencies=True)
-    return Checkout(root, python, requirement)
+    return Checkout(root, requirement, _installed(cache / requirement.replace("==", "-"), requirement, show))
 
 
 def _directory(other: Path, root: Path, cache: Path, show: Show) -> Checkout:
@@ -85,8 +85,7 @@ def _directory(other: Path, root: Path, cache: Path, show: Show) -> Checkout:
         raise BadSetting(f"--parallel-gate={other}: is the current checkout; give another one, or a git ref")
     place = cache / f"checkout-{hashlib.sha256(str(other).encode()).hexdigest()[:12]}"
     shutil.rmtree(place, ignore_errors=True)
-    python = _environment(place, _project(other), show)
-    return Checkout(other, python, current_checkout(other).commit)
+    return Checkout(other, current_checkout(other).commit, _installed(place, _project(other), show))
 
 
 def _commit(ref: str, root: Path, cache: Path, show: Show) -> Checkout:
@@ -94,28 +93,34 @@ def _commit(ref: str, root: Path, cache: Path, show: Show) -> Checkout:
     commit = _resolved(ref, top)
     place = cache / commit
     worktree = place / "worktree"
-    if not (place / "complete").exists():
+    if not (place / _COMPLETE).exists():
         show(f"baseline: checking out {ref} ({commit[:12]})")
         shutil.rmtree(place, ignore_errors=True)
         _git(top, "worktree", "prune")
         _git(top, "worktree", "add", "--detach", "--force", str(worktree), commit)
+        (place / _COMPLETE).touch()
     tests = worktree / root.resolve().relative_to(top)
     if not tests.is_dir():
         raise BadSetting(f"--parallel-gate={ref}: {commit[:12]} has no directory {root.resolve().relative_to(top)}")
-    python = _environment(place, _project(tests), show)
+    packages = _installed(place, _project(tests), show)
     os.utime(place)
     _forget_old(cache, top)
-    return Checkout(tests, python, commit[:12])
+    return Checkout(tests, commit[:12], packages)
 
 
-def _environment(place: Path, project: str | None, show: Show, *, with_dependencies: bool = False) -> str:
-    """The interpreter of a place in the cache, made at the first time."""
-    complete, environment = place / "complete", place / "environment"
+def _installed(place: Path, project: str | None, show: Show) -> Path | None:
+    """The packages of a place in the cache, installed at the first time; None where there is nothing to install."""
+    if project is None:
+        return None
+    # What was built for one Python is none for another.
+    packages = place / f"packages-{sys.implementation.cache_tag}"
+    complete = packages.with_suffix(f".{_COMPLETE}")
     if not complete.exists():
-        show(f"baseline: {f'installing {project}' if project else 'making an environment'}")
-        make_environment(environment, project, with_dependencies=with_dependencies)
+        place.mkdir(parents=True, exist_ok=True)
+        show(f"baseline: installing {project}")
+        install(project, packages)
         complete.touch()
-    return str(environment / "bin" / "python")
+    return packages
 
 
 def _project(directory: Path) -> str | None:

@@ -29,7 +29,8 @@ class How:
     """How sides are started, and how long all may take.
 
     Attributes:
-        words: pytest's arguments.
+        words: pytest's arguments, without files.
+        files: that tests are taken from, relative to the directory; one that a version lacks is left out there.
         directory: where pytest runs, relative to the root.
         as_module: whether pytest was started as ``python -m pytest``.
         seconds: for every test.
@@ -37,6 +38,7 @@ class How:
     """
 
     words: tuple[str, ...]
+    files: tuple[str, ...] = ()
     directory: Path = Path()
     as_module: bool = False
     seconds: float = 60.0
@@ -127,12 +129,10 @@ class Contest:
 
     def _side(self, keeper: KeeperClient, name: str, seed: int) -> Side:
         checkout, how = self._checkouts[name], self._how
-        environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
-        if "PYTHONPATH" in environment:
-            environment["PYTHONPATH"] = _in_place_of(
-                self._checkouts[CURRENT].root, checkout.root, environment["PYTHONPATH"]
-            )
-        return Side(name, checkout, keeper, how.words, how.directory, as_module=how.as_module, environment=environment)
+        path = _module_path(self._checkouts[CURRENT].root, checkout)
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": os.pathsep.join(path)}
+        words = [*how.words, *(one for one in how.files if (checkout.root / how.directory / one).exists())]
+        return Side(name, checkout, keeper, words, how.directory, as_module=how.as_module, environment=environment)
 
     def _is_everywhere(self, one: Asked, known: Mapping[str, Sequence[str]]) -> bool:
         """Whether both sides have a test; else nothing can be compared."""
@@ -143,8 +143,8 @@ class Contest:
         return not lacking
 
 
-def _in_place_of(current: Path, other: Path, path: str) -> str:
-    """A PYTHONPATH for another checkout: its own directories in place of the current one's."""
-    entries = [Path(entry) for entry in path.split(os.pathsep) if entry]
-    moved = [other / one.relative_to(current) if one.is_relative_to(current) else one for one in entries]
-    return os.pathsep.join(map(str, moved))
+def _module_path(current: Path, checkout: Checkout) -> list[str]:
+    """PYTHONPATH for a version: its packages, then what it is here, with its own directories for the current one's."""
+    entries = [Path(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    moved = [checkout.root / one.relative_to(current) if one.is_relative_to(current) else one for one in entries]
+    return [str(one) for one in ([checkout.packages] if checkout.packages else []) + moved]

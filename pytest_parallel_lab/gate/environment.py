@@ -1,14 +1,12 @@
-"""An environment for a baseline: all packages of this one, and the project in another version before them."""
+"""What a baseline runs in: all packages that are here, and before them the project in another version."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import re
 import shutil
-import site
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 from pytest_parallel_lab.model.errors import StartFailed
@@ -52,36 +50,27 @@ def _name(directory: Path) -> str | None:
     return None
 
 
-def make_environment(place: Path, project: str | None, *, with_dependencies: bool = False) -> None:
-    """Make a virtual environment on top of this one.
+def install(project: str, place: Path) -> None:
+    """Install a version of a project into a directory of its own, to be put before all other packages.
+
+    No virtual environment: what finds its files by the interpreter's prefix, as MPI from the package index does,
+    has to find them. What the project needs is not installed, so that both versions use the same.
 
     Args:
+        project: a directory, or a requirement.
         place: where; what is there is replaced.
-        project: what pip is to install into it: a directory or a requirement; None for nothing.
-        with_dependencies: have pip install what that needs and this environment lacks.
 
     Raises:
         StartFailed: pip failed, or is missing; the text has the end of what it said.
     """
     shutil.rmtree(place, ignore_errors=True)
-    venv.create(place, symlinks=True)
-    _put_below(place)
-    if project is None:
-        return
-    command = [sys.executable, "-m", "pip", "--python", str(place / "bin" / "python"), "install", "--quiet"]
-    command += ["--disable-pip-version-check", *([] if with_dependencies else ["--no-deps"]), project]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_LIMIT_S)
+        done = subprocess.run(
+            [*command, "--target", str(place), project], capture_output=True, text=True, timeout=_INSTALL_LIMIT_S
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StartFailed(f"the baseline {project} was not installed: {error}") from error
     if done.returncode:
         said = (done.stderr + done.stdout).strip()[-_SHOWN:]
         raise StartFailed(f"the baseline {project} was not installed; pip said:\n{said}")
-
-
-def _put_below(place: Path) -> None:
-    """Have an environment find this one's packages after its own, editable installs among them."""
-    (own,) = (place / "lib").glob("python*/site-packages")
-    below = [one for one in (*site.getsitepackages(), site.getusersitepackages()) if one in sys.path]
-    # Sorted after the .pth files of what is installed there, so that these go first.
-    (own / "zz_below.pth").write_text("".join(f"import site; site.addsitedir({one!r})\n" for one in below))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ class Side:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(address))
         self._listener.listen(1)
-        command = [checkout.python, *program, *words, *own]
+        command = [sys.executable, *program, *words, *own]
         self.pid = keeper.launch(command, environment, str(checkout.root / directory), str(self._output))
         self._channel: Channel | None = None
 

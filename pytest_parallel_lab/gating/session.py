@@ -64,6 +64,13 @@ class JudgingSession:
             raise pytest.UsageError(str(error)) from error
         session.items[:] = [GatedItem.of(item, self._plan) for item in session.items]
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A gate that could gate nothing has not let anything pass."""
+        run = found(session.config)
+        if run is not None and session.exitstatus == pytest.ExitCode.OK and run.count(NOT_GATED) == len(run.tests):
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
     def _measured(self, session: pytest.Session, progress: Progress) -> GateRun:
         config, plan = session.config, self._plan
         facts = machine_facts()
@@ -155,9 +162,19 @@ def _how(config: pytest.Config, plan: GatePlan) -> How:
     root, place = config.rootpath, config.invocation_params.dir
     inside = place.is_relative_to(root)
     directory = place.relative_to(root) if inside else Path()
-    words = tuple(_moved(str(word), root, place if inside else root) for word in config.invocation_params.args)
-    as_module = Path(sys.argv[0]).name == "__main__.py"
-    return How(words, directory, as_module=as_module, seconds=plan.seconds, seed=plan.seed)
+    files: list[str] = config.option.file_or_dir or []
+
+    def moved(word: str) -> str:
+        return _moved(word, root, place if inside else root)
+
+    return How(
+        words=tuple(moved(word) for word in map(str, config.invocation_params.args) if word not in files),
+        files=tuple(dict.fromkeys(moved(one).partition("::")[0] for one in files)),
+        directory=directory,
+        as_module=Path(sys.argv[0]).name == "__main__.py",
+        seconds=plan.seconds,
+        seed=plan.seed,
+    )
 
 
 def _moved(word: str, root: Path, place: Path) -> str:
@@ -180,9 +197,10 @@ def _spoiled(config: pytest.Config) -> str | None:
         return "under pytest-xdist tests would disturb each other's times; leave -n out, or give -n 0"
     if getattr(config.option, "usepdb", False) or getattr(config.option, "trace", False):
         return "a debugger cannot be used in the processes that measure; leave --pdb and --trace out"
+    covered = config.pluginmanager.hasplugin("_cov") and not getattr(config.option, "no_cov", False)
     monitoring = getattr(sys, "monitoring", None)  # from Python 3.12 on
     tools = [monitoring.get_tool(number) for number in range(3)] if monitoring else []  # debugger, coverage, profiler
-    if any([sys.gettrace(), sys.getprofile(), *tools, config.pluginmanager.hasplugin("_cov")]):
+    if any([sys.gettrace(), sys.getprofile(), *tools, covered]):
         return "coverage, a debugger or a profiler is at work, which slows both versions unequally; leave it out"
     return None
 
