@@ -69,6 +69,7 @@ class Contest:
         self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         self._overhead_s = _FIRST_OVERHEAD_S
         self._leaving: list[Side] = []
+        self._whole = 0  # launches that no side was lost in
         self.loads: list[float] = []
 
     def run(self) -> None:
@@ -85,7 +86,7 @@ class Contest:
                 if self.loads and left_s < self._overhead_s + _LEAST_SHARE_S * len(tests):
                     break
                 self._launch(keeper, tests, self._share_s(left_s, len(tests)))
-                if len(self.loads) in LOOKS_AT:
+                if self._whole in LOOKS_AT:
                     self._tally.look(last=False)
         finally:
             keeper.close()
@@ -117,6 +118,7 @@ class Contest:
                 self._show(f"launch {number}: {nodeid}")
                 answers = self._tally.wants_answers(nodeid)
                 self._tally.take(nodeid, measure(sides, nodeid, after, terms, answers=answers))
+            self._whole += 1
         except SideLost as lost:
             if not known:
                 raise

@@ -24,7 +24,7 @@ _STOP_LIMIT_S = 20.0
 _SHOWN = 4000  # characters of what a side that failed has printed
 _SHOWN_LATER = 400  # once it has come up: what was said before is of no interest
 # As the program "pytest" does it: without the current directory on the module path.
-_PYTEST = "import sys; del sys.path[0]; import pytest; sys.exit(pytest.console_main())"
+_PYTEST = "import sys; del sys.path[0]; import pytest; sys.exit(pytest.main())"
 
 
 class SideLost(StartFailed):

@@ -96,7 +96,7 @@ def measure(
         unit: what they are.
         start_method: of ``multiprocessing``.
         once: run and compare everything once only; the curve's times have no interval.
-        rounds: makes the rounds, in place of ours.
+        rounds: makes the rounds, in place of ours; then it is not found out where the time goes.
         show: told how far it is.
 
     Raises:
@@ -133,15 +133,15 @@ def measure(
                 f"what dispatch and wake-ups cost on {backend} is not known: intervals hold the noise from round to "
                 "round only"
             )
-        traced = {}
-        for one in points:
+        traced: dict[int, list[Section]] = {}
+        for one in points if rounds is None else ():
             traced[one.workers] = _traced(lab, one, start_method, 1 if once else min(_TRACED_ROUNDS, plan.rounds), show)
     best = min(serial, key=lambda one: median_interval(one.times_s).value, default=None)
     curve = ScalingCurve(
         name=name_of(function),
         backend=backend,
         mode=plan.mode,
-        points=tuple(_point(one, traced[one.workers]) for one in points),
+        points=tuple(_point(one, traced.get(one.workers, [])) for one in points),
         serial_times_s=tuple(best.times_s) if best else (),
         size=size,
         unit=unit,
