@@ -20,7 +20,7 @@ from pytest_parallel_lab.fixtures.runs import parallel_backend, parallel_run, pa
 from pytest_parallel_lab.fixtures.scaling import scaling
 from pytest_parallel_lab.fixtures.supervised import supervised
 from pytest_parallel_lab.fixtures.write_sets import write_sets
-from pytest_parallel_lab.gating import history
+from pytest_parallel_lab.gating import history, instructions
 from pytest_parallel_lab.model.cores import usable_cores
 from pytest_parallel_lab.report import attachments, collect, facts, gate_results, terminal
 
@@ -53,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare our options."""
     options.add_options(parser)
     history.add_option(parser)
+    instructions.add_option(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gating.register(config, choices)
     gate_results.register(config)
     history.register(config)
+    instructions.register(config)
     config.pluginmanager.register(timeouts.Timeouts(), "parallel_lab_timeouts")
 
 

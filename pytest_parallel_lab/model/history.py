@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 from pytest_parallel_lab.model import tails
@@ -60,11 +60,13 @@ class History:
         groups: of other commits, in the order of time.
         now_s: of runs of the very same commit, saved before.
         left_out: why runs of this kind of machine are not used, each with its count.
+        instructions: of the last run of another commit that has counted them with the same tool.
     """
 
     groups: tuple[Group, ...] = ()
     now_s: tuple[float, ...] = ()
     left_out: tuple[str, ...] = ()
+    instructions: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Judged:
         verdict: REGRESSED, UNDECIDED, PASSED or NOT_GATED.
         why: why it is undecided or not gated.
         notes: what else is to be known.
+        instructions: of one call, before and now; None where they were not counted.
     """
 
     fullname: str
@@ -114,7 +117,8 @@ class Judged:
     change: Change | None = None
     verdict: str = UNDECIDED
     why: str = ""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    instructions: tuple[float, float] | None = None
 
 
 def history_of(now: SavedBenchmark, runs: Iterable[SavedRun], commit: str, *, dirty: bool) -> History:
@@ -129,6 +133,7 @@ def history_of(now: SavedBenchmark, runs: Iterable[SavedRun], commit: str, *, di
     groups: list[Group] = []
     now_s: list[float] = []
     left_out: dict[str, int] = {}
+    counted: float | None = None
     for run in runs:
         saved = run.benchmarks.get(now.fullname)
         if saved is None:
@@ -140,14 +145,18 @@ def history_of(now: SavedBenchmark, runs: Iterable[SavedRun], commit: str, *, di
         if different or (same_commit and (dirty or run.dirty)):
             why = f"other settings ({different})" if different else "the same commit, but files differ from it"
             left_out[why] = left_out.get(why, 0) + 1
-        elif same_commit:
+            continue
+        if same_commit:
             now_s.append(saved.time_s)
-        elif groups and run.commit and groups[-1].commit == run.commit:
+            continue
+        if now.instructions and saved.instructions and saved.instructions[0] == now.instructions[0]:
+            counted = saved.instructions[1]
+        if groups and run.commit and groups[-1].commit == run.commit:
             groups[-1] = replace(groups[-1], times_s=(*groups[-1].times_s, saved.time_s))
         else:
             groups.append(Group(run.name, run.commit, (saved.time_s,)))
     told = tuple(f"{count} left out: {why}" for why, count in left_out.items())
-    return History(tuple(groups[-MOST_GROUPS:]), tuple(now_s), told)
+    return History(tuple(groups[-MOST_GROUPS:]), tuple(now_s), told, counted)
 
 
 def compare(now: SavedBenchmark, history: History, assume: str = RUNS) -> Judged:
@@ -163,7 +172,8 @@ def compare(now: SavedBenchmark, history: History, assume: str = RUNS) -> Judged
         Statistical Methods, 3rd ed., 2014, chapter 4).
     """
     now_s = (now.time_s, *history.now_s)
-    judged = Judged(now.fullname, now_s, notes=history.left_out)
+    counts = (history.instructions, now.instructions[1]) if history.instructions and now.instructions else None
+    judged = Judged(now.fullname, now_s, notes=history.left_out, instructions=counts)
     if not now.gated:
         return replace(judged, verdict=NOT_GATED, why="oversubscribed: more workers than usable cores")
     groups, change = _stretch(history.groups)

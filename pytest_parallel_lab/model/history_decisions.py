@@ -16,7 +16,8 @@ def decide(compared: Sequence[Judged], threshold: float, level: float, assume: s
     """Give the verdicts on all benchmarks of one test.
 
     Regressed: rejected by Holm's procedure at the level, and longer by more than half the threshold.
-    Passed: the whole interval is below the threshold. Else undecided.
+    Passed: the whole interval is below the threshold. Else undecided. Instructions that were counted then and
+    now have no noise: more of them by the threshold are regressed, and with fewer than that no time is undecided.
 
     Args:
         compared: what ``compare`` gave.
@@ -40,12 +41,17 @@ def _by_tails(one: Judged) -> Judged:
 
 
 def _decided(one: Judged, threshold: float, level: float, rejected: bool, assume: str) -> Judged:
+    more = one.instructions[1] / one.instructions[0] - 1 if one.instructions else None
+    if more is not None and more > threshold:
+        return replace(one, verdict=REGRESSED, why=f"{100 * more:+.2f} % instructions")
     if one.loss is None:
         return replace(one, why="no saved run of this kind of machine has it")
     if rejected and one.loss.value > 1 + threshold / 2:
         return replace(one, verdict=REGRESSED)
     if one.loss.has_interval and one.loss.high < 1 + threshold:
         return replace(one, verdict=PASSED)
+    if more is not None:
+        return replace(one, verdict=PASSED, notes=(*one.notes, f"passed by its instructions: {100 * more:+.2f} %"))
     return replace(one, why=_why_undecided(one, threshold, level, assume))
 
 

@@ -33,12 +33,14 @@ class SavedBenchmark:
         time_s: the lower quartile of its rounds.
         settings: what it was measured with, such as the number of workers; other settings are another thing.
         gated: whether its time says anything about the code: not with more workers than cores.
+        instructions: of one call, with the tool that has counted them; None where they were not.
     """
 
     fullname: str
     time_s: float
     settings: Mapping[str, Any]
     gated: bool = True
+    instructions: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,16 @@ def benchmark_of(entry: Mapping[str, Any]) -> SavedBenchmark:
     if isinstance(options, Mapping):
         settings["timer"] = options.get("timer")
     plain = json.loads(json.dumps(settings, default=repr))  # as it will be in a file, so that both are alike
-    return SavedBenchmark(str(entry.get("fullname")), float(value), plain, not info.get("oversubscribed"))
+    gated = not info.get("oversubscribed")
+    return SavedBenchmark(str(entry.get("fullname")), float(value), plain, gated, _instructions(info))
+
+
+def _instructions(info: Mapping[str, Any]) -> tuple[str, float] | None:
+    found = info.get("instructions")
+    count = found.get("count") if isinstance(found, Mapping) else None
+    if not isinstance(count, (int, float)) or not math.isfinite(count) or count <= 0:
+        return None
+    return str(found["tool"]) if isinstance(found, Mapping) and "tool" in found else "", float(count)
 
 
 def known_commit(commit: Mapping[str, Any]) -> str:
