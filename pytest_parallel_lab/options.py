@@ -24,9 +24,12 @@ from pytest_parallel_lab.model.settings import (
     parse_start_method,
     parse_workers,
 )
+from pytest_parallel_lab.model.site import parse_site
+from pytest_parallel_lab.model.site_tables import read_tables
 
 if TYPE_CHECKING:
     from pytest_parallel_lab.lab import Lab
+    from pytest_parallel_lab.model.site import Site
 
 
 class _Option(NamedTuple):
@@ -50,6 +53,7 @@ _OPTIONS = (
     _Option("workers", "COUNTS", "worker counts to run with, such as 1,2,4 (default: 1, 2 and the usable cores)"),
     _Option("start-method", "METHOD", "multiprocessing start method: fork, spawn or forkserver (default: Python's)"),
     _Option("mpiexec", "COMMAND", f"command that starts MPI ranks (default: {DEFAULT_MPIEXEC!r})"),
+    _Option("site", "NAME", "run MPI ranks there: slurm, gridengine, hosts, or a site of your own"),
     _Option("engines", "LAUNCHER", f"ipyparallel's launcher of engines (default: {DEFAULT_ENGINES})"),
     _Option("mpi-strict", "KINDS", "have MPI sends wait for receivers, collectives for all ranks: sends,collectives"),
     _Option("explore-runs", "N", "explore: at most so many runs of a function (default: 300)"),
@@ -161,7 +165,9 @@ class Choices:
         template, template_source = self.given("mpiexec")
         engines, _ = self.given("engines")
         strict, strict_source = self.given("mpi-strict")
+        site, site_source = self.given("site")
         self.settings = Settings(
+            site=self._site(site, site_source) if site else None,
             start_method=parse_start_method(method, source) if method else None,
             mpiexec=parse_mpiexec(template or DEFAULT_MPIEXEC, template_source),
             engines=engines or DEFAULT_ENGINES,
@@ -171,6 +177,12 @@ class Choices:
         self.explore = self._exploring()
         replay = self._config.getoption("--parallel-replay")
         self.replay = None if replay is None else parse_schedule(replay, "--parallel-replay")
+
+    def _site(self, name: str, source: str) -> Site | None:
+        """The site of that name, by the tables in the project's pyproject.toml."""
+        path = self._config.rootpath / "pyproject.toml"
+        tables = read_tables(path) if path.exists() else {}
+        return parse_site(name, tables, source, path.name)
 
     def _exploring(self) -> dict[str, Any]:
         """What was chosen for explorations."""

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from types import FrameType
@@ -83,6 +84,11 @@ def _by_signal(item: pytest.Item, limit: limits.Limit, settings: Any) -> Callabl
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
+    def pause() -> Callable[[], None]:
+        left_s, again_s = signal.setitimer(signal.ITIMER_REAL, 0)
+        return lambda: None if not left_s else signal.setitimer(signal.ITIMER_REAL, left_s, again_s) and None
+
+    limit.pause = pause
     signal.signal(signal.SIGALRM, handler)
     # Again and again: a test that swallows the first one is not without a limit from then on.
     signal.setitimer(signal.ITIMER_REAL, settings.timeout, max(settings.timeout, _GRACE_S))
@@ -100,15 +106,27 @@ def _by_thread(item: pytest.Item, limit: limits.Limit, settings: Any) -> Callabl
             return
         _end_pytest(item, limit)
 
-    timer = threading.Timer(settings.timeout, expire)
-    timer.daemon = True
-    timer.name = f"{__name__} {item.nodeid}"
-    timer.start()
+    running: list[tuple[threading.Timer, float]] = []  # the timer, and when it expires
+
+    def start(seconds: float) -> None:
+        timer = threading.Timer(seconds, expire)
+        timer.daemon = True
+        timer.name = f"{__name__} {item.nodeid}"
+        timer.start()
+        running[:] = [(timer, time.monotonic() + seconds)]
+
+    def pause() -> Callable[[], None]:
+        timer, expires_s = running[0]
+        left_s = expires_s - time.monotonic()
+        timer.cancel()
+        return lambda: start(max(0.0, left_s))
 
     def cancel() -> None:
         ended.set()
-        timer.cancel()
+        running[0][0].cancel()
 
+    limit.pause = pause
+    start(settings.timeout)
     return cancel
 
 

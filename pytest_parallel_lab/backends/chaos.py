@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pytest_parallel_lab.backends.base import WorkerGroup
 from pytest_parallel_lab.keeper.channel import Parcel
 from pytest_parallel_lab.model.errors import BadSetting, NotHarmed
-from pytest_parallel_lab.model.outcome import Outcome
+from pytest_parallel_lab.model.outcome import Outcome, Worker
 from pytest_parallel_lab.model.settings import HARMS, parse_names
 
 _LOOK_EVERY_S = 0.005
@@ -75,15 +75,20 @@ class Harm:
                 return
             victims = group.victims()
         victim = random.Random(self.seed).choice(list(victims))
+        send = getattr(group, "signal", _signal)  # workers elsewhere are signalled by their group
         with contextlib.suppress(ProcessLookupError):
             if self.kind == "stall-worker":
-                os.kill(victim.pid, signal.SIGSTOP)
+                send(victim, signal.SIGSTOP)
                 done.append(f"{victim.label} (pid {victim.pid}) was stopped for {self.stall_s:g} s")
                 over.wait(self.stall_s)
-                os.kill(victim.pid, signal.SIGCONT)
+                send(victim, signal.SIGCONT)
             else:
-                os.kill(victim.pid, signal.SIGKILL)
+                send(victim, signal.SIGKILL)
                 done.append(f"{victim.label} (pid {victim.pid}) was killed")
+
+
+def _signal(worker: Worker, number: int) -> None:
+    os.kill(worker.pid, number)
 
 
 def harm_of(kind: str, source: str, **details: float) -> Harm:

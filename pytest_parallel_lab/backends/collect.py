@@ -40,6 +40,7 @@ def gather(
     done: Callable[[], bool] | None = None,
     limit_s: float | None = None,
     watch: Watch | None = None,
+    heeds_limit: bool = True,
 ) -> None:
     """Hand every message to ``note`` until all is told.
 
@@ -50,6 +51,7 @@ def gather(
         done: whether all is told; by default after one message from each channel.
         limit_s: seconds to wait at most; None waits for ever.
         watch: looks when it is due; messages on its channel are noted under the next index.
+        heeds_limit: whether a limit from outside ends this wait too; not where its report is being made.
 
     Raises:
         LimitPassed: the limit that something outside has set has passed.
@@ -57,7 +59,7 @@ def gather(
     still_open = dict(enumerate(channels))
     heard: set[int] = set()
     deadline = None if limit_s is None else time.monotonic() + limit_s
-    limit = limits.current()
+    limit = limits.current() if heeds_limit else None
     while still_open and not (done() if done else len(heard) == len(channels)):
         look_s = watch.next_s if watch is not None else None
         next_s = min((moment for moment in (deadline, look_s) if moment is not None), default=None)
@@ -90,11 +92,18 @@ def gather(
                 deadline = soon if deadline is None else min(deadline, soon)
 
 
-def read_returned(message: Message) -> Fate:
-    """Read a ``returned`` message; a result that this process cannot rebuild counts as a raise."""
+def read_returned(message: Message, ahead_s: float = 0.0) -> Fate:
+    """Read a ``returned`` message; a result that this process cannot rebuild counts as a raise.
+
+    Args:
+        message: as it came.
+        ahead_s: what the sender's clock shows more than ours.
+    """
     assert message.parcel is not None
+    section = message.body.get("section")
     try:
-        return Returned(message.parcel.load(), message.body["elapsed_s"], message.body.get("section"))
+        value = message.parcel.load()
+        return Returned(value, message.body["elapsed_s"], section.later(-ahead_s) if section else None)
     except Exception as error:
         text = f"the result cannot be rebuilt here: {type(error).__name__}: {error}. Return plain data, such as arrays"
         return Raised("CannotSend", text, CannotSend(text))

@@ -26,7 +26,7 @@ import psutil
 
 from pytest_parallel_lab.backends.base import RunnerBackend
 from pytest_parallel_lab.backends.mpi.engines import EngineWatch, trace_engine
-from pytest_parallel_lab.backends.mpi.launch import mpi_environment
+from pytest_parallel_lab.backends.mpi.launchers import mpi_environment
 from pytest_parallel_lab.backends.supervision import Supervision
 from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.host import Host

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Callable, Iterator
 
 
 class LimitPassed(BaseException):
@@ -21,6 +22,8 @@ class Limit:
         """
         self.text = text
         self.taken = False
+        self.pause: Callable[[], Callable[[], None]] | None = None
+        """Stops the clock, if it can be stopped; what it returns lets it go on."""
         self._r, self._w = socket.socketpair()
 
     def fileno(self) -> int:
@@ -62,3 +65,15 @@ def leave(limit: Limit) -> None:
     if limit in _limits:
         del _limits[_limits.index(limit) :]
         limit.close()
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """Stop the clock of the limit in force: what happens meanwhile takes none of its time."""
+    limit = current()
+    go_on = limit.pause() if limit is not None and limit.pause is not None else None
+    try:
+        yield
+    finally:
+        if go_on is not None:
+            go_on()

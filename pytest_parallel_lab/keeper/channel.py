@@ -8,6 +8,7 @@ segment of shared memory, written once however many workers it is sent to.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import socket
@@ -24,6 +25,8 @@ _SIZE = struct.Struct("!Q")
 _ALIGNMENT_BYTES = 64
 SHARED_FROM_BYTES = 1 << 18
 _OUT_OF_BAND_FROM_BYTES = 1 << 12
+# What the kernel says when the other end, its host or the way there is gone.
+_GONE = (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 
 
 class ChannelClosed(EOFError):
@@ -146,7 +149,8 @@ class Channel:
                 if not shared:
                     for buffer in buffers:
                         self._sock.sendall(buffer)
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except OSError as error:
+            _raise_unless_gone(error)
             raise ChannelClosed(f"the other end closed while {kind!r} was sent") from error
 
     def receive(self) -> Message:
@@ -185,7 +189,8 @@ class Channel:
                     fds += found
                 else:
                     piece = self._sock.recv(_HEADER.size - len(lead))
-            except ConnectionResetError:
+            except OSError as error:
+                _raise_unless_gone(error)
                 piece = b""
             if not piece:
                 raise ChannelClosed("the other end closed")
@@ -199,7 +204,8 @@ class Channel:
         while done < size:
             try:
                 n = self._sock.recv_into(view[done:])
-            except ConnectionResetError:
+            except OSError as error:
+                _raise_unless_gone(error)
                 n = 0
             if not n:
                 raise ChannelClosed("the other end closed in the middle of a message")
@@ -217,6 +223,11 @@ class Channel:
         if size > maxlength:
             raise OSError(f"a message of {size} bytes where at most {maxlength} were expected")
         return bytes(self._receive_exactly(size))
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if error.errno not in _GONE:
+        raise error
 
 
 def pair() -> tuple[Channel, socket.socket]:

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from pytest_parallel_lab.model.waiting import TreeState
 _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 10.0
+_READ_CHARACTERS = 4000
 
 
 def worker_environment() -> dict[str, str]:
@@ -40,6 +41,10 @@ def python_command(module: str, call: str = "main()") -> list[str]:
     function = call.partition("(")[0]
     code = f"import sys; sys.path.append({_PACKAGE_PARENT!r}); from {module} import {function}; {call}"
     return [sys.executable, "-c", code]
+
+
+def _say_nothing(text: str) -> None:
+    """Show nothing: nobody has asked for it."""
 
 
 class KeeperClient:
@@ -72,6 +77,8 @@ class KeeperClient:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for pytest to act on
             )
+        self.say: Callable[[str], None] = _say_nothing
+        """Shows how a long wait goes, in one line that replaces the one before; "" takes it away."""
         self.at_close = contextlib.ExitStack()
         """What is to be closed before the keeper is."""
         self._ready = False
@@ -123,6 +130,12 @@ class KeeperClient:
             raise OSError(reply["error"])
         return int(reply["pid"])
 
+    def read(self, output: str) -> str:
+        """The end of what a command has printed."""
+        with contextlib.suppress(FileNotFoundError):
+            return Path(output).read_text(errors="replace")[-_READ_CHARACTERS:]
+        return ""
+
     def kill(self, pid: int) -> int | None:
         """Kill a runner or command with all below it; return its exit status."""
         status: int | None = self._ask("kill", {"pid": pid})["status"]
@@ -140,6 +153,16 @@ class KeeperClient:
     def release(self, pid: int) -> None:
         """Take an adoption back."""
         self._ask("release", {"pid": pid})
+
+    def bequeath(self, argv: Sequence[str], directory: str) -> int:
+        """Have a command run, if any, and a directory removed, should we end before ``renounce``; what to renounce."""
+        return int(
+            self._ask("bequeath", {"argv": list(argv), "env": dict(os.environ), "directory": directory})["number"]
+        )
+
+    def renounce(self, number: int) -> None:
+        """Take a bequest back."""
+        self._ask("renounce", {"number": number})
 
     def close(self) -> None:
         """Stop the keeper; all that it started goes with it."""

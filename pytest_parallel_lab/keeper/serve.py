@@ -38,6 +38,7 @@ _PRELOADED = (
     "concurrent.futures.process",
     "concurrent.futures.thread",
 )
+_BEQUEST_LIMIT_S = 30.0
 _ORPHANS_LOOKED_FOR_EVERY_S = 1.0
 
 
@@ -52,6 +53,8 @@ class Keeper:
         self._statuses: dict[int, int] = {}
         self._waiting: dict[int, float] = {}  # pid -> deadline of the one who asked
         self._adopted: dict[int, int] = {}  # pid -> pidfd
+        self._bequeathed = 0
+        self._bequests: dict[int, tuple[list[str], dict[str, str], str]] = {}
         self._launched_s: dict[int, float] = {}  # commands not yet tidied up after, by pid
         self._watches: list[Watch] = []
         self._casts: dict[int, Cast] = {}
@@ -96,6 +99,13 @@ class Keeper:
         kill_below(os.getpid())
         if self._launched_s:
             remove_unmapped(min(self._launched_s.values()))
+        for argv, env, directory in self._bequests.values():  # pytest has not come to it
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                if argv:
+                    subprocess.run(
+                        argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=_BEQUEST_LIMIT_S
+                    )
+            shutil.rmtree(directory, ignore_errors=True)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _patience_s(self) -> float:
@@ -202,6 +212,16 @@ class Keeper:
     def _do_examine(self, pid: int) -> dict[str, Any]:
         """Tell what every thread of a tree does now; with proof, if there is one."""
         return {"state": examine(pid, self._directory, self._casts.get(pid))}
+
+    def _do_bequeath(self, argv: list[str], env: dict[str, str], directory: str) -> dict[str, Any]:
+        """Remember a command to run, and a directory to remove, when pytest ends without having done so."""
+        self._bequeathed += 1
+        self._bequests[self._bequeathed] = (argv, env, directory)
+        return {"number": self._bequeathed}
+
+    def _do_renounce(self, number: int) -> dict[str, Any]:
+        self._bequests.pop(number, None)
+        return {}
 
     def _end_watch(self, watch: Watch) -> None:
         self._selector.unregister(watch.channel)

@@ -103,6 +103,7 @@ class Outcome:
         shared_memory: how full it was where the run did not go well, with what to do about it.
         verdict: why the run did not come to its end, where it is a deadlock or a time-out.
         potential: why another run may not, where this one was traced and went well.
+        site: what the site says, such as its scheduler, where a worker died there.
     """
 
     backend: str
@@ -112,6 +113,7 @@ class Outcome:
     shared_memory: str = ""
     verdict: Verdict | None = None
     potential: tuple[Potential, ...] = ()
+    site: str = ""
 
     @property
     def elapsed_s(self) -> float:
@@ -178,6 +180,8 @@ def describe(outcome: Outcome) -> str:
             lines.append(report.fate.stack.rstrip())
         elif isinstance(report.fate, Died) and report.fate.status == -signal.SIGBUS:
             lines.append(f"A bus error is most often shared memory that cannot grow. {outcome.shared_memory}")
+    if outcome.site:
+        lines += ["", outcome.site]
     return "\n".join(lines)
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_parallel_lab.model.errors import BadSetting
+
+if TYPE_CHECKING:
+    from pytest_parallel_lab.model.site import Site
 
 BUILTIN_BACKENDS = ("serial", "threads", "processes", "executor", "ipyparallel", "mpi")
 START_METHODS = ("fork", "spawn", "forkserver")
@@ -31,6 +35,7 @@ class Settings:
             rooted ``collectives`` for all ranks.
         traces: have the workers note who takes which lock where, for ``supervised``.
         spans: have them note when they compute, move data and wait, for ``scaling``.
+        site: where ranks and engines run; None for this machine.
     """
 
     start_method: str | None = None
@@ -40,6 +45,7 @@ class Settings:
     mpi_strict: tuple[str, ...] = ()
     traces: bool = False
     spans: bool = False
+    site: Site | None = None
 
     @property
     def start_method_in_force(self) -> str:

@@ -62,6 +62,13 @@ class Section:
         """How long it took."""
         return self.end_s - self.start_s
 
+    def later(self, seconds: float) -> Section:
+        """The same, all of it later; as by another clock."""
+        if not seconds:
+            return self
+        spans = tuple(replace(s, start_s=s.start_s + seconds, end_s=s.end_s + seconds) for s in self.spans)
+        return replace(self, start_s=self.start_s + seconds, end_s=self.end_s + seconds, spans=spans)
+
     def timeline(self) -> list[Span]:
         """All that the workers did, without gaps, from 0 s on; by worker and time.
 

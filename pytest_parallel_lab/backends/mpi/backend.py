@@ -7,7 +7,7 @@ import importlib.util
 
 from pytest_parallel_lab.backends.base import WorkerGroup
 from pytest_parallel_lab.backends.mpi.group import RankGroup
-from pytest_parallel_lab.backends.mpi.launch import find_launcher, launcher_version
+from pytest_parallel_lab.backends.mpi.launchers import find_launcher, launcher_version
 from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.model.errors import StartFailed
 from pytest_parallel_lab.model.settings import Settings, command_line
@@ -24,6 +24,10 @@ class MpiBackend:
         """mpi4py and the launcher must be there. MPI itself is not touched in this process."""
         if importlib.util.find_spec("mpi4py") is None:
             return f"mpi4py is not installed; {_INSTALL}"
+        if settings.site is not None:
+            from pytest_parallel_lab.backends.sites.post import missing
+
+            return missing(settings, settings.site)
         if find_launcher(settings) is None:
             program = command_line(settings.mpiexec, 1)[0]
             return f"no {program} beside this Python or on PATH; {_INSTALL}, or name a launcher with --parallel-mpiexec"
@@ -31,7 +35,8 @@ class MpiBackend:
 
     def version(self, settings: Settings) -> str:
         """The installed mpi4py and the launcher."""
-        return f"mpi4py {importlib.metadata.version('mpi4py')}, launcher {launcher_version(settings)}"
+        place = f", {settings.site.heading}" if settings.site else ""
+        return f"mpi4py {importlib.metadata.version('mpi4py')}, launcher {launcher_version(settings)}{place}"
 
     def max_workers(self) -> int | None:
         """No limit: beyond the cores, ranks share them."""

@@ -14,6 +14,7 @@ from pytest_parallel_lab.backends.mpi.reporter import report
 from pytest_parallel_lab.backends.mpi.tracer import REPORTER, Tracer
 from pytest_parallel_lab.backends.mpi.tracing import Tracing
 from pytest_parallel_lab.backends.mpi.watch import RankWatch
+from pytest_parallel_lab.backends.mpi.witness import HereWitness
 from pytest_parallel_lab.backends.supervision import Supervision
 from pytest_parallel_lab.keeper.agent import contract
 from pytest_parallel_lab.keeper.channel import Channel
@@ -64,7 +65,7 @@ class EngineWatch(Supervision):
         """Have the keeper watch the processes; look at what the engines do in MPI."""
         if self._ranks is None:
             super().look()
-            self._ranks = RankWatch(self._keeper.directory, self._members, self._connect())
+            self._ranks = RankWatch(HereWitness(self._keeper.directory), self._members, self._connect())
         found = self._ranks.look() and self._client_waits()
         self.next_s = self._ranks.next_s
         if not found:

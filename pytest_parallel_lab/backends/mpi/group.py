@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -12,14 +13,14 @@ from typing import Any
 
 from pytest_parallel_lab.backends.collect import gather, read_raised, read_returned
 from pytest_parallel_lab.backends.limit import LimitPassed
-from pytest_parallel_lab.backends.mpi.launch import Launch, find_launcher
+from pytest_parallel_lab.backends.mpi.launch import Launch
+from pytest_parallel_lab.backends.mpi.launchers import find_launcher
 from pytest_parallel_lab.backends.mpi.watch import RankWatch
+from pytest_parallel_lab.backends.mpi.witness import AwayWitness, HereWitness, Witness
 from pytest_parallel_lab.backends.remote_pool import RemotePool
 from pytest_parallel_lab.keeper import memory
-from pytest_parallel_lab.keeper.ask import stacks as stacks_of
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message, Parcel
-from pytest_parallel_lab.keeper.client import KeeperClient, python_command
-from pytest_parallel_lab.keeper.output import OutputReader
+from pytest_parallel_lab.keeper.client import KeeperClient
 from pytest_parallel_lab.keeper.tree import lives
 from pytest_parallel_lab.model.errors import StartFailed
 from pytest_parallel_lab.model.outcome import Died, Fate, Outcome, Raised, Unfinished, Worker, WorkerReport
@@ -44,22 +45,25 @@ class RankGroup:
         self.workers = ranks
         self._keeper = keeper
         self._settings = settings
-        self._output = OutputReader(keeper.directory)
         self._broken = False
         self._untold: str | None = None
         self._pool: RemotePool | None = None
-        self._launch = Launch(keeper, settings, ranks, python_command("pytest_parallel_lab.backends.mpi.rank"))
-        self._ranks: dict[int, tuple[Worker, Channel]] = {}
-        self._guards: dict[int, Channel] = {}  # by the pid they guard
+        self._launch = Launch(keeper, settings, ranks, "pytest_parallel_lab.backends.mpi.rank")
+        self._away = self._launch.post.site is not None
+        self._ranks: dict[int, tuple[Worker, Channel, str]] = {}
+        self._guards: dict[str, Channel] = {}  # by the name of the process they guard
+        self._deputies: dict[str, Channel] = {}
         self._reporters: dict[int, Channel] = {}
         self.library = ""
         try:
-            self._launch.accept(
-                self._take, lambda: len(self._ranks) == ranks == len(self._guards) == len(self._reporters)
-            )
+            self._launch.accept(self._take, self._all_here)
             self._members = [self._ranks[i][0] for i in range(ranks)]
             self._channels = [self._ranks[i][1] for i in range(ranks)]
-            self._guard_channels = [self._guards[w.pid] for w in self._members]
+            self._guard_channels = [self._guards[self._ranks[i][2]] for i in range(ranks)]
+            self._launch.post.check(self._members)
+            self._witness: Witness = HereWitness(keeper.directory)
+            if self._away:
+                self._witness = AwayWitness({i: self._deputies[self._ranks[i][2]] for i in range(ranks)})
             for channel in self._channels:
                 channel.send("open", {"directory": keeper.directory, "sys_path": sys.path})
             gather(self._channels, lambda _, m: None, limit_s=settings.start_limit_s)
@@ -68,24 +72,28 @@ class RankGroup:
             self.close()
             raise
 
+    def _all_here(self) -> bool:
+        deputies = len(self._deputies) if self._away else self.workers
+        return len(self._ranks) == self.workers == len(self._guards) == len(self._reporters) == deputies
+
     def _take(self, channel: Channel, message: Message) -> None:
         body = message.body
-        if message.kind == "guard":
-            self._guards[body["pid"]] = channel
+        if message.kind in ("guard", "deputy"):
+            (self._guards if message.kind == "guard" else self._deputies)[body["name"]] = channel
             return
         if message.kind == "reporter":
             self._reporters[body["rank"]] = channel
             return
         self.library = body["library"]
         if body["size"] != self.workers:
+            post = self._launch.post
+            launcher = post.shown(self.workers) if self._away else find_launcher(self._settings)
             raise StartFailed(
-                f"mpi: asked for {self.workers} ranks, but a process came up in a world of {body['size']}. mpi4py "
-                f"loaded {self.library}, and the launcher is {find_launcher(self._settings)}: they do not belong "
-                "together. Install one MPI only (pip install 'pytest-parallel-lab[mpi]' brings MPICH), or name its "
-                "own launcher with --parallel-mpiexec, such as 'srun --mpi=pmi2 -n {ranks}' under Slurm"
+                f"{post.heading}: asked for {self.workers} ranks, but a process came up in a world of {body['size']}. "
+                f"mpi4py loaded {self.library}, and the launcher is {launcher}: {post.remedy()}"
             )
         worker = Worker("rank", body["rank"], body["size"], body["pid"], body["host"])
-        self._ranks[worker.index] = (worker, channel)
+        self._ranks[worker.index] = (worker, channel, body["name"])
 
     def run(
         self,
@@ -100,6 +108,9 @@ class RankGroup:
         fates: dict[int, Fate] = {}
         deaths: dict[int, int | None] = {}
         facts: dict[str, Any] = {"mpi": self.library}
+        if self._away:
+            facts["hosts"] = ", ".join(dict.fromkeys(w.host for w in self._members))
+        clocks = self._witness.clocks() if self._settings.spans else {}
         watch = self._watch()
 
         def note(index: int, message: Message | None) -> float | None:
@@ -118,7 +129,7 @@ class RankGroup:
                     on_begin()
                 return None
             if message.kind == "returned":
-                fates[rank] = read_returned(message)
+                fates[rank] = read_returned(message, clocks[rank].ahead_s if rank in clocks else 0.0)
                 facts.update(message.body["facts"])
                 return None
             fates[rank] = read_raised(message)
@@ -153,18 +164,20 @@ class RankGroup:
         return outcome
 
     def _outcome(self, fates: dict[int, Fate], facts: dict[str, Any], verdict: Verdict | None) -> Outcome:
-        late = [w.pid for w in self._members if w.index not in fates]
-        stacks = stacks_of(self._keeper.directory, late) if late else {}
+        stacks = self._witness.stacks([w for w in self._members if w.index not in fates])
+        printed = self._witness.output(self._members)
         reports = tuple(
             WorkerReport(
                 worker,
-                fates.get(worker.index, Unfinished(stacks.get(worker.pid, ""))),
-                self._output.new_output(worker.pid),
+                fates.get(worker.index, Unfinished(stacks.get(worker.index, ""))),
+                printed.get(worker.index, ""),
             )
             for worker in self._members
         )
         died = any(isinstance(fate, Died) for fate in fates.values())
-        return Outcome("mpi", self.workers, reports, facts, memory.space() if died else "", verdict)
+        space = memory.space() if died and not self._away else ""
+        says = self._launch.post.says() if died and self._away else ""
+        return Outcome("mpi", self.workers, reports, facts, space, verdict, site=says)
 
     def examine(self, limit: str) -> Verdict:
         """What the ranks do now."""
@@ -172,7 +185,7 @@ class RankGroup:
 
     def _watch(self) -> RankWatch:
         reporters = [self._reporters[i] for i in range(self.workers)]
-        return RankWatch(self._keeper.directory, self._members, reporters)
+        return RankWatch(self._witness, self._members, reporters)
 
     def victims(self) -> Sequence[Worker]:
         """The ranks."""
@@ -187,7 +200,12 @@ class RankGroup:
 
     def printed(self) -> list[tuple[str, str]]:
         """What each rank has printed since it was last asked."""
-        return self._output.printed((w.label, w.pid) for w in self._members)
+        texts = self._witness.output(self._members)
+        return [(w.label, texts[w.index]) for w in self._members if texts.get(w.index)]
+
+    def signal(self, worker: Worker, number: int) -> None:
+        """Send a rank a signal, wherever it is."""
+        self._witness.signal(worker, number)
 
     def clean(self) -> str | None:
         """Give every rank a fresh communicator; say what was left in flight on the old one."""
@@ -222,7 +240,7 @@ class RankGroup:
         self._broken = self._broken or (self._pool is not None and self._pool.broken)
         if not self._broken:
             # A rank may be dead for a moment before its guard has told.
-            here = [w for w in self._members if w.host == socket.gethostname()]
+            here = [w for w in self._members if w.host == socket.gethostname() and not self._away]
             dead = not all(lives(w.pid) for w in here)
             gather([*self._channels, *self._guard_channels], note, limit_s=_DEATH_GRACE_S if dead else 0.0)
             self._broken = self._broken or dead
@@ -234,4 +252,8 @@ class RankGroup:
 
     def close(self) -> None:
         """Stop the ranks: they leave MPI together if they can, else they are killed."""
-        self._launch.close(limit_s=0.0 if self._broken else _STOP_LIMIT_S)
+        if self._away and self._broken:
+            for index in self._ranks:
+                with contextlib.suppress(ProcessLookupError, AttributeError):  # gone; not all have come up
+                    self._witness.signal(self._ranks[index][0], signal.SIGKILL)
+        self._launch.close(limit_s=0.0 if self._broken and not self._away else _STOP_LIMIT_S)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from pytest_parallel_lab.backends.mpi.launch import connect_back
+from pytest_parallel_lab.backends.mpi.post import connect_back
 from pytest_parallel_lab.keeper.channel import ChannelClosed
 from pytest_parallel_lab.keeper.tree import die_with_parent
 
@@ -36,7 +36,7 @@ def guard(be_rank: Callable[[], None]) -> NoReturn:
             os._exit(status)
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: None)  # the rank's end is ours
-    channel.send("guard", {"pid": pid})
+    channel.send("guard", {"name": str(pid)})
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     with contextlib.suppress(ChannelClosed):
         channel.send("exited", {"pid": pid, "status": status})

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pytest_parallel_lab.backends.mpi.deputy import Away, guard_away
 from pytest_parallel_lab.backends.mpi.guard import guard
-from pytest_parallel_lab.backends.mpi.launch import connect_back, forget_key
+from pytest_parallel_lab.backends.mpi.post import connect_back, forget_key
 from pytest_parallel_lab.backends.mpi.reporter import report
 from pytest_parallel_lab.backends.mpi.tracer import Tracer
 from pytest_parallel_lab.backends.mpi.tracing import Tracing
@@ -24,10 +25,11 @@ from pytest_parallel_lab.model.timeline import COMPUTE, Section
 class Rank:
     """One rank of a group; gives every test a fresh communicator."""
 
-    def __init__(self, channel: Channel, reporter: Channel) -> None:
+    def __init__(self, channel: Channel, reporter: Channel, away: Away | None = None) -> None:
         from mpi4py import MPI
 
         self._channel = channel
+        self._away = away
         self._world = MPI.COMM_WORLD
         self._tracer = Tracer(MPI.COMM_WORLD.rank)
         self._tracing = Tracing(MPI, self._tracer)
@@ -41,6 +43,7 @@ class Rank:
                 "rank": MPI.COMM_WORLD.rank,
                 "size": MPI.COMM_WORLD.size,
                 "pid": os.getpid(),
+                "name": away.name if away else str(os.getpid()),
                 "host": socket.gethostname(),
                 "library": " ".join(MPI.Get_library_version().splitlines()[0].strip("\0").split()),
             },
@@ -67,7 +70,7 @@ class Rank:
         self._mpi.Finalize()
 
     def _on_open(self, message: Message) -> None:
-        output.capture(message.body["directory"])
+        output.capture(self._away.directory if self._away else message.body["directory"])
         sys.path[:] = message.body["sys_path"]
         self._channel.send("opened")
 
@@ -169,8 +172,15 @@ class Rank:
         return problem if together is not None and together != expected * comm.size else None
 
 
-def main() -> None:
-    """Be a guard and its rank."""
+def main(address: str = "", key_file: str = "") -> None:
+    """Be a guard and its rank.
+
+    Args:
+        address: on a site: where to connect back to.
+        key_file: on a site: the key for that.
+    """
+    if address:
+        guard_away(address, key_file, _be_rank_away)
     guard(_be_rank)
 
 
@@ -178,3 +188,9 @@ def _be_rank() -> None:
     channel, reporter = connect_back(), connect_back()
     forget_key()
     Rank(channel, reporter).serve()
+
+
+def _be_rank_away(away: Away) -> None:
+    (channel, _), (reporter, _) = away.home.connect(), away.home.connect()
+    away.home.forget()
+    Rank(channel, reporter, away).serve()

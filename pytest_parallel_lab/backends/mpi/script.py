@@ -9,26 +9,28 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pytest_parallel_lab.backends.collect import gather
-from pytest_parallel_lab.backends.mpi.launch import (
-    Launch,
-    connect_back,
-    forget_key,
-    rank_by_environment,
-)
+from pytest_parallel_lab.backends.collect import gather, ready
+from pytest_parallel_lab.backends.mpi.deputy import take_over
+from pytest_parallel_lab.backends.mpi.launch import Launch
+from pytest_parallel_lab.backends.mpi.launchers import rank_by_environment
+from pytest_parallel_lab.backends.mpi.post import connect_back, forget_key
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.keeper.client import KeeperClient, python_command
-from pytest_parallel_lab.keeper.tree import die_with_parent
+from pytest_parallel_lab.keeper.network import Home
+from pytest_parallel_lab.keeper.tree import die_with_parent, kill_tree
 from pytest_parallel_lab.model.errors import ScriptFailed, StartFailed
 from pytest_parallel_lab.model.outcome import Died
 from pytest_parallel_lab.model.settings import Settings
 
 _FAILURE_GRACE_S = 0.5  # what the other ranks get to come to their own end once one has failed
 _STOP_LIMIT_S = 5.0
+_COLLECT_LIMIT_S = 3.0
+_KEPT_BYTES = 1 << 20  # of each stream of a rank on another host
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,8 @@ def run_script(
         StartFailed: the launcher did not start the ranks.
     """
     with tempfile.TemporaryDirectory(dir=keeper.directory, prefix="script-") as directory:
-        module = "pytest_parallel_lab.backends.mpi.script"
-        command = [*python_command(module), directory, str(script), *args]
-        launch = Launch(keeper, settings, ranks, command, env)
+        launch = Launch(keeper, settings, ranks, __name__, [directory, str(script), *args], env)
+        away = launch.post.site is not None
         channels: dict[int, Channel] = {}
         codes: dict[int, int] = {}
         try:
@@ -93,25 +94,42 @@ def run_script(
             def take(channel: Channel, message: Message) -> None:
                 rank = message.body["rank"]
                 if rank is None or rank in channels:
+                    what = "no rank" if rank is None else f"rank {rank} twice"
                     raise StartFailed(
-                        f"mpi: the launcher gave {'no rank' if rank is None else f'rank {rank} twice'} to the "
-                        f"processes of {script.name}. It printed:\n{launch.printed() or '(nothing)'}"
+                        f"{launch.post.heading}: the launcher gave {what} to the processes of {script.name}. "
+                        f"It printed:\n{launch.printed() or '(nothing)'}"
                     )
                 channels[rank] = channel
 
             def note(index: int, message: Message | None) -> float | None:
                 if message is not None:
                     codes[in_order[index]] = message.body["status"]
+                    keep(index, message)
                 failed = message is None or message.body["status"] != 0
                 return _FAILURE_GRACE_S if failed else None
+
+            def keep(index: int, message: Message | None) -> None:
+                if away and message is not None:
+                    for name in ("out", "err"):
+                        Path(directory, f"{in_order[index]}.{name}").write_bytes(message.body[name])
 
             launch.accept(take, lambda: len(channels) == ranks)
             in_order = sorted(channels)
             gather([channels[rank] for rank in in_order], note, done=lambda: len(codes) == ranks)
+            if away and len(codes) < ranks:
+                _collect([channels[rank] for rank in in_order], keep)
         finally:
-            launch.close(limit_s=_STOP_LIMIT_S if len(codes) == ranks else 0.0)
+            launch.close(limit_s=_STOP_LIMIT_S if len(codes) == ranks or away else 0.0)
         out, err = ([_read(directory, rank, name) for rank in range(ranks)] for name in ("out", "err"))
         return ScriptResult(str(script), [codes.get(rank) for rank in range(ranks)], out, err, launch.printed())
+
+
+def _collect(channels: Sequence[Channel], keep: Callable[[int, Message | None], None]) -> None:
+    """Have the scripts that still run on other hosts ended, and keep what they had printed."""
+    for channel in channels:
+        with contextlib.suppress(ChannelClosed):
+            channel.send("end")
+    gather(channels, keep, limit_s=_COLLECT_LIMIT_S)
 
 
 def _read(directory: str, rank: int, name: str) -> str:
@@ -120,15 +138,32 @@ def _read(directory: str, rank: int, name: str) -> str:
     return ""
 
 
-def main() -> None:
-    """Be what the launcher starts for a rank: run the script, keep its output, tell how it ended."""
+def main(address: str = "", key_file: str = "") -> None:
+    """Be what the launcher starts for a rank: run the script, keep its output, tell how it ended.
+
+    Args:
+        address: on a site: where to connect back to.
+        key_file: on a site: the key for that.
+    """
     directory, *command = sys.argv[1:]
-    channel = connect_back()
-    forget_key()
+    if not address:
+        channel = connect_back()
+        forget_key()
+        _run_kept(channel, directory, command, away=False)
+    else:
+        channel, environ = Home(address, key_file).connect()
+        take_over(environ)
+        with tempfile.TemporaryDirectory(prefix="parallel-lab-") as own:
+            _run_kept(channel, own, command, away=True)
+    os._exit(0)
+
+
+def _run_kept(channel: Channel, directory: str, command: Sequence[str], *, away: bool) -> None:
     rank = rank_by_environment()
     channel.send("rank", {"rank": rank})
     guard_pid = os.getpid()
-    with open(Path(directory, f"{rank}.out"), "wb") as out, open(Path(directory, f"{rank}.err"), "wb") as err:
+    paths = [Path(directory, f"{rank}.{name}") for name in ("out", "err")]
+    with paths[0].open("wb") as out, paths[1].open("wb") as err:
         process = subprocess.Popen(
             [*python_command(__name__, "run()"), *command],
             stdout=out,
@@ -136,11 +171,18 @@ def main() -> None:
             close_fds=False,  # MPICH's launcher talks to its ranks over one that they inherit
             preexec_fn=lambda: die_with_parent(guard_pid),
         )
+        if away:
+            with open(os.pidfd_open(process.pid), "rb", buffering=0) as ended:
+                if ended not in ready([channel, ended], None):  # we are to end it, or nobody waits for it any more
+                    kill_tree(process.pid)
         status = process.wait()
+    body: dict[str, Any] = {"status": status}
     with contextlib.suppress(ChannelClosed):
-        channel.send("exited", {"status": status})
-        channel.receive()  # until it closes: a guard that ends makes the launcher end the other ranks
-    os._exit(0)
+        if away:
+            body.update(zip(("out", "err"), (path.read_bytes()[-_KEPT_BYTES:] for path in paths)))
+        channel.send("exited", body)
+        while True:
+            channel.receive()  # until it closes: a guard that ends makes the launcher end the other ranks
 
 
 def run() -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from pytest_parallel_lab.backends.collect import gather
-from pytest_parallel_lab.keeper.ask import stacks
+from pytest_parallel_lab.backends.mpi.witness import Witness
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.model.mpi_waits import Ranks, RankState, stood_still
 from pytest_parallel_lab.model.outcome import Worker
@@ -29,11 +29,11 @@ class RankWatch:
 
     channel: Channel | None = None
 
-    def __init__(self, directory: str, members: Sequence[Worker], reporters: Sequence[Channel]) -> None:
+    def __init__(self, witness: Witness, members: Sequence[Worker], reporters: Sequence[Channel]) -> None:
         """Prepare to watch; nothing happens yet."""
         self.next_s: float | None = time.monotonic() + _AFTER_S
         self.stuck: Ranks | None = None
-        self._directory = directory
+        self._witness = witness
         self._members = members
         self._reporters = reporters
         self._before: list[RankState] = []
@@ -85,9 +85,9 @@ class RankWatch:
                     break
                 time.sleep(_EVERY_S)
         states = {state.rank: state for state in self._before}
-        found = stacks(self._directory, [w.pid for w in self._members if not _finished(states.get(w.index))])
+        found = self._witness.stacks([w for w in self._members if not _finished(states.get(w.index))])
         processes = tuple(
-            ProcessReport(w.label, w.pid, _doing(states.get(w.index)), stacks=found.get(w.pid, ""))
+            ProcessReport(w.label, w.pid, _doing(states.get(w.index)), stacks=found.get(w.index, ""))
             for w in self._members
         )
         if self.stuck is None:
@@ -96,7 +96,7 @@ class RankWatch:
             ]
             reasons += [f"rank {s.rank} has used MPI in ways that are not traced" for s in states.values() if s.opaque]
             reasons += [f"rank {w.index} does not answer" for w in self._members if w.index not in states]
-            places = {w.label: first_site(found.get(w.pid, "")) for w in self._members}
+            places = {w.label: first_site(found.get(w.index, "")) for w in self._members}
             waits = tuple(Wait(p.label, "", at=places[p.label], does=p.command) for p in processes)
             return Verdict(False, limit, waits, processes=processes, unproved=tuple(reasons))
         ranks = ", ".join(map(str, self.stuck.stuck()))

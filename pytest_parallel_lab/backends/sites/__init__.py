@@ -1,0 +1,1 @@
+"""Sites: ranks and engines on a batch system or on several hosts."""
