@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tests.sites.network import Network
 from tests.sites.node import SiteError
+from tests.sites.server import Job
 
 DEBIAN_ROOT = Path("/var/lib/gridengine")
 TOOLS = Path("/usr/lib/gridengine")
@@ -123,10 +125,19 @@ class GridEngine(Network):
                 return len(fields) == 5
         return False
 
+    def queue(self) -> list[Job]:
+        jobs = []
+        for entry in ElementTree.fromstring(self.on_head("qstat", "-u", "*", "-xml")).iter("job_list"):
+            word = {child.tag: child.text or "" for child in entry}
+            jobs.append(
+                Job(word["JB_job_number"], word["JB_name"], word["state"], word["queue_name"].partition("@")[2])
+            )
+        return jobs
+
     def drain(self) -> None:
-        if self.tried(*self.enter, "qstat", "-u", "*").stdout.strip():
+        if self.queue():
             self.tried(*self.enter, "qdel", "-f", "-u", "*")
-            self.wait_until(lambda: not self.on_head("qstat", "-u", "*").strip(), "jobs did not end", limit_s=8)
+            self.wait_until(self.is_drained, "jobs did not end", limit_s=8)
 
     def _write_cell(self) -> None:
         root = self.directory / "root"

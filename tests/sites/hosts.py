@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 from pathlib import Path
+
+import psutil
 
 from tests.sites.network import HEAD_ADDRESS, Network
 from tests.sites.node import SiteError
+from tests.sites.server import Job
 
+SSHD_PATH = "/usr/sbin/sshd"
 SSHD = """
 Port 22
 ListenAddress {address}
@@ -57,7 +63,7 @@ class Hosts(Network):
         self.start_head([ssh])
         run = ["mount -t tmpfs tmpfs /run", "mkdir /run/sshd /run/lock"]
         etc = self.directory / "etc"
-        daemons = {name: ["/usr/sbin/sshd", "-D", "-e", "-f", f"{etc}/sshd_{name}"] for name in self.addresses}
+        daemons = {name: [SSHD_PATH, "-D", "-e", "-f", f"{etc}/sshd_{name}"] for name in self.addresses}
         self.start_nodes([ssh, self.bind("shadow", "/etc/shadow"), *run], daemons)
         self.write_scripts()
 
@@ -70,6 +76,22 @@ class Hosts(Network):
             if (local[-5:], state) == PORT_22_LISTENS:
                 return True
         return False
+
+    def queue(self) -> list[Job]:
+        """The processes on the nodes, but for sshd's own."""
+        jobs = []
+        for name, node in self.nodes.items():
+            below = psutil.Process(node.pid).children(recursive=True) if node.alive else []
+            for process in below:
+                with contextlib.suppress(psutil.Error):
+                    if process.exe() != SSHD_PATH and process.status() != psutil.STATUS_ZOMBIE:
+                        command = shlex.join(process.cmdline())
+                        jobs.append(Job(str(process.pid), command, process.status(), name))
+        return jobs
+
+    def drain(self) -> None:
+        for job in self.queue():
+            self.tried("kill", "-KILL", job.number)
 
     def _write_files(self) -> None:
         etc = self.directory / "etc"

@@ -13,6 +13,9 @@ from tests.sites.server import Server
 INTERFACE = "eth0"
 HEAD_ADDRESS = "10.77.0.1"
 
+# What dead processes have still to send would keep the network of a dead node alive for minutes.
+PATIENCE = "echo 1 >/proc/sys/net/ipv4/tcp_orphan_retries"
+
 
 class Network(Server):
     """See the module.
@@ -44,6 +47,7 @@ class Network(Server):
         script = [
             "set -e",
             "hostname head",
+            PATIENCE,
             self.bind("hosts", "/etc/hosts"),
             *mounts,
             "ip -batch - <<'END'",
@@ -62,7 +66,7 @@ class Network(Server):
     def start_nodes(self, mounts: list[str], daemons: dict[str, list[str]]) -> None:
         """Start a node for each daemon, and wait until all can be used."""
         for name, daemon in daemons.items():
-            preparation = [f"hostname {name}", self.bind("hosts", "/etc/hosts"), *mounts]
+            preparation = [PATIENCE, f"hostname {name}", self.bind("hosts", "/etc/hosts"), *mounts]
             self.nodes[name] = Node(
                 name,
                 self.directory,
@@ -80,16 +84,18 @@ class Network(Server):
         return f"mount --bind {shlex.quote(str(self.directory / 'etc' / name))} {target}"
 
     def down(self, name: str) -> None:
+        if not self.node(name).alive:
+            return
         self.cut(name)  # first of all: the dying processes would say good-bye to their peers
         super().down(name)
+        # Where no connection is left the kernel has done so already, or is about to.
+        self.tried(*self.enter, "ip", "link", "delete", f"v{name}")
 
     def restore(self, name: str) -> None:
         node = self.node(name)
         if node.alive:
             self.mend(name)
         else:
-            # Its old cable goes when the kernel takes the old network apart, which comes a little later.
-            self.wait_until(lambda: f" v{name}@" not in self.on_head("ip", "-o", "link"), f"{name}: the cable stays")
             node.start()
             self._connect([name])
         self.wait_until(lambda: self.is_ready(name), f"{name} is not ready again")
@@ -102,10 +108,9 @@ class Network(Server):
         if self.node(name).alive:
             self.on_head("ip", "link", "set", f"v{name}", "up")
 
-    def take_down(self) -> None:
+    def kill_users(self) -> None:
         for pid in self._processes_on_head():
             self.tried("kill", "-KILL", str(pid))
-        super().take_down()
 
     def on_head(self, *command: str, text: str = "") -> str:
         """Run a command on the head and return what it printed."""

@@ -66,17 +66,7 @@ class Node:
         shell = ["bash", "-c", "\n".join(script)]
         with self.log.open("ab") as output:
             self._unshare = subprocess.Popen(
-                [
-                    *WITH_PARENT,
-                    "unshare",
-                    *kinds,
-                    "--mount-proc",
-                    "--kill-child",
-                    "--",
-                    "bash",
-                    "-c",
-                    "\n".join(script),
-                ],
+                [*WITH_PARENT, "unshare", *kinds, "--kill-child", "--", *shell],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -103,13 +93,18 @@ class Node:
         if self._unshare.stdin is not None:
             self._unshare.stdin.close()
 
-    def hide(self, path: Path) -> None:
+    def hide(self, path: str) -> None:
         """Mount an empty directory over a path, on this node only."""
-        self.run("mount", "-t", "tmpfs", "tmpfs", str(path))
+        self.run("mount", "-t", "tmpfs", "tmpfs", path)
+
+    def show(self, path: str) -> None:
+        """Undo `hide`, even while a process is in there."""
+        self.run("umount", "--lazy", path)
 
     def run(self, *command: str) -> str:
         """Run a command of the machine in the node's network, names and mounts."""
-        enter = ["nsenter", f"--target={self.pid}", "--uts", "--mount", *(["--net"] if self.network else []), "--"]
+        places = ["--uts", "--pid", "--mount", *(["--net"] if self.network else [])]
+        enter = ["nsenter", f"--target={self.pid}", *places, "--"]
         done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=START_LIMIT_S)
         if done.returncode:
             raise SiteError(f"{self.name}: {shlex.join(command)}: {done.stderr.strip()}")

@@ -14,12 +14,23 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_parallel_lab.keeper.tree import become_subreaper, kill_below
 from tests.sites.node import START_LIMIT_S, WITH_PARENT, Node, SiteError
 
 PREFIX = "parallel-site-"
+PATH_LIMIT = 107 - len("/spool-n1/n1_4294967295.4294967295")  # the longest name of a socket, slurmstepd's
 DAEMONS_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
+class Job(NamedTuple):
+    """A job of a scheduler; where there is none, a process of a user on a node."""
+
+    number: str
+    name: str
+    state: str
+    nodes: str
 
 
 class Server(ABC):
@@ -31,6 +42,9 @@ class Server(ABC):
         become_subreaper()  # so that what daemons start is found, whatever it does
         remove_directories_of_the_dead()
         self.directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{self.kind}-"))
+        if len(str(self.directory)) > PATH_LIMIT:
+            self.directory.rmdir()
+            raise SiteError(f"{self.directory}: a site's sockets need a shorter path than this; set TMPDIR to one")
         self.directory.chmod(0o755)
         self._lock = hold_lock(self.directory)
         self.nodes: dict[str, Node] = {}
@@ -56,7 +70,12 @@ class Server(ABC):
     def restore(self, name: str) -> None:
         """Boot a node again that is down."""
 
-    def drain(self) -> None:  # noqa: B027 a site without a queue has nothing to drain
+    @abstractmethod
+    def queue(self) -> list[Job]:
+        """What users have on the site now, waiting jobs included."""
+
+    @abstractmethod
+    def drain(self) -> None:
         """Cancel what users left, and wait for its end."""
 
     def down(self, name: str) -> None:
@@ -71,7 +90,15 @@ class Server(ABC):
 
     def hide(self, name: str, path: str) -> None:
         """Make a directory empty on one node, until that boots again."""
-        self.node(name).hide(Path(path))
+        self.node(name).hide(path)
+
+    def show(self, name: str, path: str) -> None:
+        """Undo `hide`."""
+        self.node(name).show(path)
+
+    def is_drained(self) -> bool:
+        """Whether the queue is empty."""
+        return not self.queue()
 
     def node(self, name: str) -> Node:
         """The node of that name."""
@@ -129,7 +156,7 @@ class Server(ABC):
         """Wait until something holds; what the logs say is in the error if it does not."""
         deadline = time.monotonic() + limit_s
         while not ready():
-            ended = [shlex.join(map(str, d.args)) for d in self._daemons if d.poll() is not None]
+            ended = [str(d.args) for d in self._daemons if d.poll() is not None]
             if ended or time.monotonic() > deadline:
                 why = f"ended: {ended[0]}" if ended else f"not after {limit_s:g} s"
                 raise SiteError(f"{self.kind}: {what}: {why}\n{self._logs()}")
@@ -142,12 +169,16 @@ class Server(ABC):
         finally:
             for node in self.nodes.values():
                 node.kill()
+            self.kill_users()
             for daemon in reversed(self._daemons):
                 daemon.kill()
                 daemon.wait()
             kill_below(os.getpid())
             shutil.rmtree(self.directory, ignore_errors=True)
             os.close(self._lock)
+
+    def kill_users(self) -> None:  # noqa: B027 where users are outside of the site, it has none to kill
+        """Kill what users run inside of the site, its nodes aside."""
 
     def _logs(self) -> str:
         parts = []

@@ -6,8 +6,8 @@ import os
 import shlex
 import socket
 
-from tests.sites.node import START_LIMIT_S, Node
-from tests.sites.server import Server, free_ports
+from tests.sites.node import Node
+from tests.sites.server import Job, Server, free_ports
 
 NODES = ("n1", "n2")
 CPUS = 8
@@ -94,9 +94,16 @@ class Slurm(Server):
         self.tried("scontrol", "update", f"nodename={name}", "state=resume")
         self.wait_until(lambda: self._idle(name), f"{name} is not idle again")
 
+    def queue(self) -> list[Job]:
+        lines = self.command("squeue", "-h", "-o", "%i|%j|%T|%N").splitlines()
+        return [Job(*line.split("|")) for line in lines]
+
     def drain(self) -> None:
+        for name, node in self.nodes.items():
+            if not node.alive:  # or its jobs would be completing for as long as Slurm has patience with it
+                self.tried("scontrol", "update", f"nodename={name}", "state=down", "reason=dead")
         self.tried("scancel", "--full", "--user=root")
-        self.wait_until(lambda: not self.tried("squeue", "-h").stdout.strip(), "jobs did not end", limit_s=8)
+        self.wait_until(self.is_drained, "jobs did not end", limit_s=8)
 
     def _configure(self, host: str, controller_port: int, node_ports: list[int]) -> None:
         text = CONFIGURATION.format(
@@ -116,13 +123,11 @@ class Slurm(Server):
         key = self.directory / "munge.key"
         key.touch(0o600)
         key.write_bytes(os.urandom(128))
-        files = {"key": key, "socket": "munge.socket", "pid": "munge.pid", "log": "log/munge.log", "seed": "munge.seed"}
-        options = [
-            f"--{name}-file={self.directory / path}" if name != "socket" else f"--socket={self.directory / path}"
-            for name, path in files.items()
-        ]
-        self.daemon("munged", "munged", "--foreground", "--force", *options)
-        self.wait_until((self.directory / "munge.socket").exists, "munged has no socket", limit_s=START_LIMIT_S)
+        socket_ = self.directory / "munge.socket"
+        files = {"key": key.name, "pid": "munge.pid", "log": "log/munge.log", "seed": "munge.seed"}
+        options = [f"--{name}-file={self.directory}/{path}" for name, path in files.items()]
+        self.daemon("munged", "munged", "--foreground", "--force", f"--socket={socket_}", *options)
+        self.wait_until(socket_.exists, "munged has no socket")
 
     def _idle(self, name: str) -> bool:
         return self.tried("sinfo", "-h", "-p", "debug", "-n", name, "-o", "%T").stdout.strip() == "idle"

@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from types import FrameType
+from typing import Any
 
 from tests.sites.gridengine import GridEngine
 from tests.sites.hosts import Hosts
@@ -18,8 +19,11 @@ from tests.sites.server import Server
 from tests.sites.slurm import Slurm
 
 SERVERS: dict[str, type[Server]] = {"slurm": Slurm, "gridengine": GridEngine, "hosts": Hosts}
-COMMANDS = ("down", "restore", "cut", "mend", "hide")
-EPILOG = "Typed while it is up: down NODE, restore NODE, cut NODE, mend NODE, hide NODE PATH."
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+COMMANDS = {"down": 1, "restore": 1, "cut": 1, "mend": 1, "hide": 2, "show": 2, "queue": 0, "drain": 0}
+EPILOG = (
+    "Typed while it is up: down NODE, restore NODE, cut NODE, mend NODE, hide NODE PATH, show NODE PATH, queue, drain."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,24 +33,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="tell what is there as one line of JSON")
     options = parser.parse_args(arguments)
     parent = os.pidfd_open(os.getppid())
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, _end)
-    server = SERVERS[options.kind]()
     try:
-        server.bring_up()
-        tell = _as_json(server) if options.json else _as_text(server)
-        print(tell, flush=True)
-        _serve(server, parent)
+        _keep(SERVERS[options.kind](), parent, as_json=options.json)
     except SiteError as error:
         print(error, file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        return 1
+    return 0
+
+
+def _keep(server: Server, parent: int, *, as_json: bool) -> None:
+    try:
+        server.bring_up()
+        print(_as_json(server) if as_json else _as_text(server), flush=True)
+        _serve(server, parent)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         server.take_down()
-    return 0
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -57,7 +62,7 @@ def _as_json(server: Server) -> str:
     facts = {
         "directory": str(server.directory),
         "environment": server.environment,
-        "nodes": {name: node.pid for name, node in server.nodes.items()},
+        "nodes": list(server.nodes),
     }
     return json.dumps(facts)
 
@@ -89,17 +94,16 @@ def _serve(server: Server, parent: int) -> None:
             print(json.dumps(_answer(server, line.decode())), flush=True)
 
 
-def _answer(server: Server, line: str) -> dict[str, str]:
+def _answer(server: Server, line: str) -> dict[str, Any]:
     name, *arguments = line.split(maxsplit=2) or [""]
-    if name not in COMMANDS or len(arguments) != (2 if name == "hide" else 1):
+    if COMMANDS.get(name) != len(arguments):
         return {"error": f"{line!r} is no command. {EPILOG}"}
     try:
-        getattr(server, name)(*arguments)
+        return {"done": getattr(server, name)(*arguments)}
     except SiteError as error:
         return {"error": str(error)}
     except Exception:
         return {"error": traceback.format_exc()}
-    return {"done": line}
 
 
 if __name__ == "__main__":
