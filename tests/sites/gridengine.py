@@ -104,7 +104,9 @@ class GridEngine(Network):
 
     @property
     def daemons_environment(self) -> dict[str, str]:
-        return {**super().daemons_environment, "SGE_ND": "1"}  # daemons stay in the foreground
+        own = super().daemons_environment
+        # Debian's commands are scripts that start thirty processes before the program itself.
+        return {**own, "PATH": f"{TOOLS}:{own['PATH']}", "SGE_ND": "1"}  # daemons stay in the foreground
 
     def bring_up(self) -> None:
         self.start_head([])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
+import signal
 from pathlib import Path
 
 import psutil
@@ -91,7 +93,8 @@ class Hosts(Network):
 
     def drain(self) -> None:
         for job in self.queue():
-            self.tried("kill", "-KILL", job.number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(job.number), signal.SIGKILL)
 
     def _write_files(self) -> None:
         etc = self.directory / "etc"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+import signal
 import subprocess
 from abc import abstractmethod
 from pathlib import Path
@@ -110,7 +113,8 @@ class Network(Server):
 
     def kill_users(self) -> None:
         for pid in self._processes_on_head():
-            self.tried("kill", "-KILL", str(pid))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def on_head(self, *command: str, text: str = "") -> str:
         """Run a command on the head and return what it printed."""
