@@ -11,7 +11,7 @@ from abc import abstractmethod
 from pathlib import Path
 
 from tests.sites.node import Node
-from tests.sites.server import Server
+from tests.sites.server import CLOCKS_APART_S, Server
 
 INTERFACE = "eth0"
 HEAD_ADDRESS = "10.77.0.1"
@@ -68,7 +68,7 @@ class Network(Server):
 
     def start_nodes(self, mounts: list[str], daemons: dict[str, list[str]]) -> None:
         """Start a node for each daemon, and wait until all can be used."""
-        for name, daemon in daemons.items():
+        for number, (name, daemon) in enumerate(daemons.items(), start=1):
             preparation = [PATIENCE, f"hostname {name}", self.bind("hosts", "/etc/hosts"), *mounts]
             self.nodes[name] = Node(
                 name,
@@ -77,6 +77,7 @@ class Network(Server):
                 daemon=daemon,
                 environment=self.daemons_environment,
                 network=True,
+                clock_ahead_s=number * CLOCKS_APART_S,
             )
             self.nodes[name].start()
         self._connect(list(daemons))

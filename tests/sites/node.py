@@ -37,12 +37,14 @@ class Node:
         daemon: list[str],
         environment: dict[str, str],
         network: bool = False,
+        clock_ahead_s: int = 0,
     ) -> None:
         self.name = name
         self.environment = environment
         self.preparation = preparation
         self.daemon = daemon
         self.network = network
+        self.clock_ahead_s = clock_ahead_s
         self.pid = 0
         self.log = directory / "log" / f"{name}.log"
         self._unshare: subprocess.Popen[bytes] | None = None
@@ -63,6 +65,9 @@ class Node:
             "wait $!",  # bash reaps meanwhile what was orphaned on this node
         ]
         kinds = ["--uts", "--ipc", "--pid", "--mount", "--mount-proc", *(["--net"] if self.network else [])]
+        if os.path.exists("/proc/self/ns/time"):
+            # Monotonic clocks of real hosts have nothing to do with each other.
+            kinds += ["--time", f"--monotonic={self.clock_ahead_s}", f"--boottime={self.clock_ahead_s}"]
         shell = ["bash", "-c", "\n".join(script)]
         with self.log.open("ab") as output:
             self._unshare = subprocess.Popen(

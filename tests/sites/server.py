@@ -19,6 +19,7 @@ from typing import NamedTuple
 from pytest_parallel_lab.keeper.tree import become_subreaper, kill_below
 from tests.sites.node import START_LIMIT_S, WITH_PARENT, Node, SiteError
 
+CLOCKS_APART_S = 1000
 PREFIX = "parallel-site-"
 PATH_LIMIT = 107 - len("/spool-n1/n1_4294967295.4294967295")  # the longest name of a socket, slurmstepd's
 DAEMONS_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"

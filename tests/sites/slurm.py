@@ -7,7 +7,7 @@ import shlex
 import socket
 
 from tests.sites.node import Node
-from tests.sites.server import Job, Server, free_ports
+from tests.sites.server import CLOCKS_APART_S, Job, Server, free_ports
 
 NODES = ("n1", "n2")
 CPUS = 8
@@ -71,13 +71,14 @@ class Slurm(Server):
         hosts = self.directory / "etc" / "hosts"
         names = "".join(f"127.0.0.1 {name}\n" for name in dict.fromkeys(["localhost", host, *NODES]))
         hosts.write_text(names)
-        for name in NODES:
+        for number, name in enumerate(NODES, start=1):
             self.nodes[name] = Node(
                 name,
                 self.directory,
                 preparation=[f"hostname {name}", f"mount --bind {shlex.quote(str(hosts))} /etc/hosts"],
                 daemon=["slurmd", "-D", "-N", name],
                 environment=self.daemons_environment,
+                clock_ahead_s=number * CLOCKS_APART_S,
             )
             self.nodes[name].start()
             self.nodes[name].go()

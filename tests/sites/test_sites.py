@@ -86,6 +86,10 @@ def test_hosts_reach_each_other_by_name(hosts_site: Site) -> None:
 def test_hosts_have_nothing_in_common_but_files(hosts_site: Site, tmp_path: Path) -> None:
     hosts_site.run("ssh", "node1", "touch", "/dev/shm/mine", str(tmp_path / "ours"))
     assert hosts_site.run("ssh", "node1", "ls", "/dev/shm").stdout == "mine\n"
+    clocks = [
+        float(hosts_site.run("ssh", node, "cat", "/proc/uptime").stdout.split()[0]) for node in ("node1", "node2")
+    ]
+    assert clocks[1] - clocks[0] > 990
     assert hosts_site.run("ssh", "node2", "ls", "/dev/shm", str(tmp_path)).stdout.split()[-1] == "ours"
     assert "mine" not in os.listdir("/dev/shm")
     assert hosts_site.run("ssh", "node2", "ls /proc | grep -c '^[0-9]'").stdout.strip() < "9"
