@@ -179,8 +179,10 @@ class Choices:
         self.replay = None if replay is None else parse_schedule(replay, "--parallel-replay")
 
     def _site(self, name: str, source: str) -> Site | None:
-        """The site of that name, by the tables in the project's pyproject.toml."""
-        path = self._config.rootpath / "pyproject.toml"
+        """The site of that name, by the tables in pytest's own TOML file, else in the project's pyproject.toml."""
+        path, own = self._config.rootpath / "pyproject.toml", self._config.inipath
+        if own is not None and own.suffix == ".toml" and read_tables(own):
+            path = own
         tables = read_tables(path) if path.exists() else {}
         return parse_site(name, tables, source, path.name)
 

@@ -139,6 +139,7 @@ class NetworkDoor:
         self._came: deque[Channel] = deque()
         self._wake_r, self._wake_w = socket.socketpair()
         self._closed = False
+        self._changing = threading.Lock()
         threading.Thread(target=self._serve, daemon=True, name="parallel-door").start()
 
     def fileno(self) -> int:
@@ -152,12 +153,18 @@ class NetworkDoor:
 
     def close(self) -> None:
         """Listen no more, and remove the key."""
-        if not self._closed:
-            self._closed = True
+        with self._changing:
+            closed, self._closed = self._closed, True
+        if not closed:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread out of accept
             self._listener.close()
             self.key_file.unlink(missing_ok=True)
+            with self._changing:
+                self._wake_r.close()
+                self._wake_w.close()
+                while self._came:
+                    self._came.pop().close()
 
     def _serve(self) -> None:
         while not self._closed:
@@ -179,9 +186,12 @@ class NetworkDoor:
         except Exception:  # not one of ours, or it died
             sock.close()
             return
-        self._came.append(channel)
-        with contextlib.suppress(OSError):
-            self._wake_w.send(b"x")
+        with self._changing:
+            if self._closed:
+                channel.close()
+            else:
+                self._came.append(channel)
+                self._wake_w.send(b"x")
 
 
 class Home:

@@ -34,6 +34,7 @@ class ProcessReport:
         exit_status: its exit code, or minus the signal that ended it; None while it lives.
         stacks: its stacks as faulthandler or py-spy wrote them, where Python could not tell.
         notes: what else it told, such as how its children ended.
+        host: where it is, if not on this machine; its pid means nothing here then.
     """
 
     label: str
@@ -43,11 +44,13 @@ class ProcessReport:
     exit_status: int | None = None
     stacks: str = ""
     notes: tuple[str, ...] = ()
+    host: str = ""
 
     def lines(self) -> Iterator[str]:
         """The process's part of the full report."""
         ended = "" if self.exit_status is None else f" {how_it_ended(self.exit_status)}"
-        yield f"### {self.label}, pid {self.pid}{ended}{f': {self.command}' if self.command else ''}"
+        place = f" on {self.host}" if self.host else ""
+        yield f"### {self.label}{place}, pid {self.pid}{ended}{f': {self.command}' if self.command else ''}"
         for thread in self.threads:
             yield f"{thread.label} {thread.doing}"
             yield from (f'  File "{site.path}", line {site.line}, in {site.function}' for site in thread.stack)

@@ -87,7 +87,13 @@ class RankWatch:
         states = {state.rank: state for state in self._before}
         found = self._witness.stacks([w for w in self._members if not _finished(states.get(w.index))])
         processes = tuple(
-            ProcessReport(w.label, w.pid, _doing(states.get(w.index)), stacks=found.get(w.index, ""))
+            ProcessReport(
+                w.label,
+                w.pid,
+                _doing(states.get(w.index)),
+                stacks=found.get(w.index, ""),
+                host=w.host if self._witness.away else "",
+            )
             for w in self._members
         )
         if self.stuck is None:

@@ -20,7 +20,13 @@ _PINGS = 8
 
 
 class Witness(Protocol):
-    """Tells about ranks."""
+    """Tells about ranks.
+
+    Attributes:
+        away: they are on other hosts.
+    """
+
+    away: bool
 
     def output(self, workers: Sequence[Worker]) -> dict[int, str]:
         """What each has printed since it was last asked, by index."""
@@ -37,6 +43,8 @@ class Witness(Protocol):
 
 class HereWitness:
     """Ranks on this machine leave it all in the session's directory."""
+
+    away = False
 
     def __init__(self, directory: str) -> None:
         """Look there."""
@@ -63,6 +71,8 @@ class HereWitness:
 
 class AwayWitness:
     """On other hosts, deputies tell."""
+
+    away = True
 
     def __init__(self, deputies: Mapping[int, Channel]) -> None:
         """Ask deputies, by the index of their rank."""
