@@ -54,7 +54,7 @@ usage_scaling NONE
 report_variables NONE
 """
 
-ALLOCATION = {"mpislots": "$fill_up", "smp": "$pe_slots"}
+ALLOCATION = {"mpislots": "$fill_up", "spread": "$round_robin", "smp": "$pe_slots"}
 PARALLEL_ENVIRONMENT = """
 pe_name {name}
 slots 64
@@ -76,7 +76,7 @@ QUEUE = {
     "qname": "{name}",
     "hostlist": "{hosts}",
     "load_thresholds": "NONE",
-    "pe_list": "mpislots smp",
+    "pe_list": " ".join(ALLOCATION),
     "slots": str(SLOTS),
     "tmpdir": "{tmpdir}",
     "shell": "/bin/bash",

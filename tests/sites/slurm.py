@@ -43,7 +43,7 @@ SlurmdParameters=config_overrides
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0,batch_sched_delay=0
 KillWait=2
-MinJobAge=60
+MinJobAge=600
 InactiveLimit=0
 SlurmdTimeout=10
 SlurmctldTimeout=30
