@@ -46,6 +46,7 @@ class Lab:
         """
         self.settings = settings or Settings()
         self.backends = {b.name: b for b in (builtin_backends() if backends is None else backends)}
+        self.say: Callable[[str], None] | None = None  # shows how a wait in a queue goes; "" ends that
         self._found: set[str] = set()
         self._keeper: KeeperClient | None = None
         self._idle: GreedyDual[Key, WorkerGroup] = GreedyDual(_WARM_GROUPS)
@@ -65,6 +66,7 @@ class Lab:
         if self._keeper is None:
             homes = {type(backend).__module__ for backend in self.backends.values()}
             self._keeper = KeeperClient([name for name in sorted(homes) if name.startswith(f"{__package__}.")])
+            self._keeper.say = self.say or self._keeper.say
         return self._keeper
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from pytest_parallel_lab.fixtures.progress import Notice
 from pytest_parallel_lab.model.cores import usable_cores
 from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.schedule import parse_schedule
@@ -217,6 +218,7 @@ class Choices:
             from pytest_parallel_lab.lab import Lab
 
             self._lab = Lab(self.settings, [*builtin_backends(), *self._extra])
+            self._lab.say = Notice(self._config)
         return self._lab
 
     @property

@@ -29,6 +29,7 @@ from pytest_parallel_lab.model.verdict import Verdict
 
 _RAISE_GRACE_S = 0.1  # what the others get to come to their own end once a rank has raised
 _DEATH_GRACE_S = 0.2
+_LOSS_GRACE_S = 2.0  # the connections to a host that is lost do not end all at once
 _CLEAN_LIMIT_S = 2.0
 _STOP_LIMIT_S = 3.0
 
@@ -120,10 +121,13 @@ class RankGroup:
                     deaths[rank] = message.body["status"]
                     if rank not in fates or isinstance(fates[rank], Died):
                         fates[rank] = Died(message.body["status"])
-                return _DEATH_GRACE_S
+                    return _DEATH_GRACE_S
+                if self._away:
+                    fates.setdefault(rank, Died(None))
+                return _DEATH_GRACE_S if not self._away else _LOSS_GRACE_S
             if message is None:
                 fates.setdefault(rank, Died(None))
-                return _DEATH_GRACE_S
+                return _DEATH_GRACE_S if not self._away else _LOSS_GRACE_S
             if message.kind == "began":
                 if on_begin and rank == 0:
                     on_begin()
@@ -176,8 +180,15 @@ class RankGroup:
         )
         died = any(isinstance(fate, Died) for fate in fates.values())
         space = memory.space() if died and not self._away else ""
-        says = self._launch.post.says() if died and self._away else ""
+        says = self._site_says(fates) if died and self._away else ""
         return Outcome("mpi", self.workers, reports, facts, space, verdict, site=says)
+
+    def _site_says(self, fates: dict[int, Fate]) -> str:
+        """Which hosts do not answer any more, and what the site has to say about it."""
+        lost = [w for w in self._members if fates.get(w.index) == Died(None)]
+        hosts = ", ".join(dict.fromkeys(w.host for w in lost))
+        told = f"No answer any more from {hosts}.\n" if lost else ""
+        return told + self._launch.post.trouble(lost=bool(lost))
 
     def examine(self, limit: str) -> Verdict:
         """What the ranks do now."""

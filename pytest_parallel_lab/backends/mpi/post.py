@@ -92,6 +92,13 @@ class Post(Protocol):
     def says(self) -> str:
         """What there is to say about the place when something went wrong there; the scheduler's own words."""
 
+    def trouble(self, *, lost: bool) -> str:
+        """The same after a rank's death; nothing where the site has no part in it.
+
+        Args:
+            lost: nobody knows how a rank ended.
+        """
+
 
 class UnixDoor:
     """A socket in the session's private directory."""
@@ -184,6 +191,10 @@ class HerePost:
     def says(self) -> str:
         """How full the shared memory is."""
         return memory.space()
+
+    def trouble(self, *, lost: bool) -> str:
+        """This machine has none."""
+        return ""
 
 
 def connect_back() -> Channel:

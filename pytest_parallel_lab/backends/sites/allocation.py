@@ -28,7 +28,7 @@ from pytest_parallel_lab.model.site import GRIDENGINE, SLURM, Site
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {SLURM: Slurm, GRIDENGINE: GridEngine}
 _LOOK_EVERY_S = 0.5
 _LEAVE_LIMIT_S = 3.0  # what a job gets to end by itself when its foreman has been let go
-_CANCEL_LIMIT_S = 15.0
+_CANCEL_LIMIT_S = 8.0
 _LAST_WORDS_LIMIT_S = 6.0  # what a scheduler gets to say why a job is gone
 _OUTPUT_CHARACTERS = 2000
 
@@ -168,6 +168,8 @@ class Allocation:
                 return
             # By number, and by name where the number was not told in time.
             ask(self.scheduler.cancel(self._number or self._name))
+            if self._number and not self._gone_within(_CANCEL_LIMIT_S):
+                ask(self.scheduler.cancel(self._number, force=True))
             if self._number and not self._gone_within(_CANCEL_LIMIT_S):
                 self._keeper.say(f"{self.site.heading}: job {self._number} is still there. {self.look().says}")
         except (StartFailed, subprocess.SubprocessError) as error:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_parallel_lab.backends.sites.scheduler import ENDED, PENDING, RUNNING, Job, ask, said
+from pytest_parallel_lab.backends.sites.scheduler import ENDED, ENDING, PENDING, RUNNING, Job, ask, said
 from pytest_parallel_lab.model.site import Site
 
 
@@ -30,18 +30,20 @@ class GridEngine:
             fields = line.split()
             if fields[:1] == [number]:
                 state = fields[4]
+                words = f"Grid Engine says: job {number} is in state {state}"
+                if "d" in state:
+                    return Job(ENDING, words)
                 if "E" in state:
-                    return Job(ENDED, f"Grid Engine says: job {number} is in state {state}. {self._reasons(number)}")
+                    return Job(ENDED, f"{words}. {self._reasons(number)}")
                 if "q" in state or "h" in state:
-                    return Job(PENDING, f"Grid Engine says: job {number} is in state {state}. {self._reasons(number)}")
-                return Job(RUNNING, f"Grid Engine says: job {number} is in state {state} since {' '.join(fields[5:8])}")
-        return Job(
-            ENDED, f"Grid Engine says: job {number} is not in the queue any more. {self._account(number)}".rstrip()
-        )
+                    return Job(PENDING, f"{words}. {self._reasons(number)}")
+                return Job(RUNNING, f"{words} since {' '.join(fields[5:7])}")
+        words = f"Grid Engine says: job {number} is not in the queue any more."
+        return Job(ENDED, f"{words} {self._account(number)}".rstrip())
 
-    def cancel(self, job: str) -> list[str]:
-        """By number or by name."""
-        return ["qdel", job]
+    def cancel(self, job: str, *, force: bool = False) -> list[str]:
+        """By number or by name; a job on a host that does not answer stays until it is forced out."""
+        return ["qdel", "-f", job] if force else ["qdel", job]
 
     def nodes(self, told: Mapping[str, str]) -> tuple[str, ...]:
         """The first word of every line of the file that the job was given."""

@@ -14,6 +14,7 @@ from pytest_parallel_lab.backends.mpi.launchers import find_launcher, launcher_v
 from pytest_parallel_lab.backends.mpi.post import Door, Starter
 from pytest_parallel_lab.backends.sites import host_list
 from pytest_parallel_lab.backends.sites.allocation import SCHEDULERS, allocation_of, inside
+from pytest_parallel_lab.backends.sites.scheduler import RUNNING, Job
 from pytest_parallel_lab.keeper import network
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.model.errors import BadSetting, StartFailed
@@ -48,6 +49,7 @@ class SitePost:
         output_directory: str,
         nodes: Mapping[str, str] | Sequence[str],
         says: Callable[[], str],
+        look: Callable[[], Job] | None = None,
         hostfile: Callable[[], str] = lambda: "",
         far: bool = False,
     ) -> None:
@@ -62,6 +64,7 @@ class SitePost:
             output_directory: where the starter keeps what launchers print.
             nodes: on which ranks may come up; none where that is not known.
             says: what there is to say when something went wrong.
+            look: asks the scheduler, where there is one.
             hostfile: makes a file that names the nodes with their slots, where a launcher needs one.
             far: the starter runs in the job, and has its environment.
         """
@@ -75,6 +78,7 @@ class SitePost:
         self._directory = directory
         self._output_directory = output_directory
         self._nodes = list(nodes)
+        self._look = look
         self._hostfile = hostfile
         self._far = far
 
@@ -145,6 +149,12 @@ class SitePost:
                 f"{self.shown(len(members))!r} does not start them there; set start in {self._site.table}"
             )
 
+    def trouble(self, *, lost: bool) -> str:
+        """What the scheduler says, unless the job runs as ever and all ranks are accounted for."""
+        if lost or (self._look is not None and self._look().state != RUNNING):
+            return self.says()
+        return ""
+
     def remedy(self) -> str:
         """Which setting is most likely wrong."""
         if self._site.kind == SLURM and not self._site.start:
@@ -170,8 +180,7 @@ def site_post(keeper: KeeperClient, settings: Settings) -> SitePost:
     if site.kind == HOSTS:
         names = host_list.look_at(site)
         address = network.own_address(site.interface, site.hosts[0], f"{site.table}: interface")
-        said = f"The hosts are {', '.join(names)}."
-        return _here(keeper, settings, site, address, list(names.values()), lambda: said)
+        return _here(keeper, settings, site, address, list(names.values()))
     if inside(site):
         scheduler = SCHEDULERS[site.kind]()
         hostfile = os.environ.get("PE_HOSTFILE", "")
@@ -181,7 +190,7 @@ def site_post(keeper: KeeperClient, settings: Settings) -> SitePost:
         }
         address = network.own_address(site.interface, scheduler.host(), f"{site.table}: interface")
         number = os.environ.get("SLURM_JOB_ID") or os.environ.get("JOB_ID", "")
-        return _here(keeper, settings, site, address, scheduler.nodes(told), lambda: scheduler.look(number).says)
+        return _here(keeper, settings, site, address, scheduler.nodes(told), lambda: scheduler.look(number))
     allocation = allocation_of(keeper, site, settings.start_limit_s)
     return SitePost(
         settings,
@@ -192,13 +201,19 @@ def site_post(keeper: KeeperClient, settings: Settings) -> SitePost:
         output_directory=allocation.far.directory,
         nodes=allocation.nodes,
         says=allocation.says,
+        look=allocation.look,
         hostfile=lambda: allocation.far.write("hosts", _slots(allocation.hostfile)),
         far=True,
     )
 
 
 def _here(
-    keeper: KeeperClient, settings: Settings, site: Site, address: str, nodes: Sequence[str], says: Callable[[], str]
+    keeper: KeeperClient,
+    settings: Settings,
+    site: Site,
+    address: str,
+    nodes: Sequence[str],
+    look: Callable[[], Job] | None = None,
 ) -> SitePost:
     """A place whose launchers our own keeper runs."""
     directory = _directory(keeper, site)
@@ -216,7 +231,8 @@ def _here(
         directory=directory,
         output_directory=keeper.directory,
         nodes=nodes,
-        says=says,
+        says=lambda: look().says if look else f"The hosts are {', '.join(site.hosts)}.",
+        look=look,
         hostfile=hostfile,
     )
 

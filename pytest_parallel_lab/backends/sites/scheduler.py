@@ -10,7 +10,7 @@ from typing import Protocol
 from pytest_parallel_lab.model.errors import StartFailed
 from pytest_parallel_lab.model.site import Site
 
-PENDING, RUNNING, ENDED = "pending", "running", "ended"
+PENDING, RUNNING, ENDING, ENDED = "pending", "running", "ending", "ended"
 _ANSWER_LIMIT_S = 20.0
 
 
@@ -19,7 +19,7 @@ class Job:
     """What a scheduler says of a job.
 
     Attributes:
-        state: pending, running or ended.
+        state: pending, running, ending or ended; once it has ended, nothing is left of it.
         says: the scheduler's own words.
     """
 
@@ -40,8 +40,13 @@ class Scheduler(Protocol):
     def look(self, number: str) -> Job:
         """What it says of a job."""
 
-    def cancel(self, job: str) -> list[str]:
-        """The command that cancels a job, by its number or name; it may be pending or run."""
+    def cancel(self, job: str, *, force: bool = False) -> list[str]:
+        """The command that cancels a job, by its number or name; it may be pending or run.
+
+        Args:
+            job: its number or name.
+            force: though its nodes do not answer.
+        """
 
     def nodes(self, told: Mapping[str, str]) -> tuple[str, ...]:
         """The nodes of a job, from what its foreman has told."""

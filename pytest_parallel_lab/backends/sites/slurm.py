@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pytest_parallel_lab.backends.sites.scheduler import ENDED, PENDING, RUNNING, Job, ask, said
+from pytest_parallel_lab.backends.sites.scheduler import ENDED, ENDING, PENDING, RUNNING, Job, ask, said
 from pytest_parallel_lab.model.site import Site
 
 _PENDING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT", "SUSPENDED")
-_RUNNING = ("RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT")
+_ENDING = ("COMPLETING", "STAGE_OUT")
 
 
 class Slurm:
@@ -37,11 +37,12 @@ class Slurm:
         words = " ".join(f"{name}={value}" for name, value in shown.items() if value and value != "(null)")
         if state == "PENDING" and (start := facts.get("StartTime", "Unknown")) != "Unknown":
             words += f" StartTime={start}"
-        known = PENDING if state in _PENDING else RUNNING if state in _RUNNING else ENDED
+        known = PENDING if state in _PENDING else ENDING if state in _ENDING else ENDED
+        known = RUNNING if state in ("RUNNING", "SIGNALING") else known
         return Job(known, f"Slurm says: job {number} {words}")
 
-    def cancel(self, job: str) -> list[str]:
-        """By number or by name."""
+    def cancel(self, job: str, *, force: bool = False) -> list[str]:
+        """By number or by name; Slurm gives up on nodes that do not answer by itself."""
         return ["scancel", "--full", job] if job.isdigit() else ["scancel", "--full", f"--name={job}"]
 
     def nodes(self, told: Mapping[str, str]) -> tuple[str, ...]:
