@@ -212,9 +212,13 @@ class Home:
         sock = socket.create_connection((self._host, self._port), _CONNECT_LIMIT_S)
         sock.settimeout(_PROOF_LIMIT_S)
         channel = Channel(sock)
-        answer_challenge(channel, self._key)  # type: ignore[arg-type]
-        deliver_challenge(channel, self._key)  # type: ignore[arg-type]
-        environ: dict[str, str] = channel.receive().body["environ"]
+        try:
+            answer_challenge(channel, self._key)  # type: ignore[arg-type]
+            deliver_challenge(channel, self._key)  # type: ignore[arg-type]
+            environ: dict[str, str] = channel.receive().body["environ"]
+        except BaseException:
+            channel.close()
+            raise
         sock.settimeout(None)
         notice_silence(sock)
         return channel, environ
