@@ -127,8 +127,11 @@ class SitePost:
 
     def environment(self, door: Door, directory: Path) -> dict[str, str]:
         """Ours with the site's; in a job only what means the same there."""
-        environ = mpi_environment()
-        return {**(network.travelling(environ) if self._far else environ), **dict(self._site.environment)}
+        environ = network.travelling(mpi_environment()) if self._far else mpi_environment()
+        if self._site.kind == SLURM:
+            # A launcher that starts its helpers by srun would have all of the job to itself: a second group would wait.
+            environ |= {"SLURM_OVERLAP": "1"}
+        return {**environ, **dict(self._site.environment)}
 
     def output(self, name: str) -> str:
         """Where the starter is."""
