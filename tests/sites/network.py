@@ -125,7 +125,10 @@ class Network(Server):
         """Lay a cable from the head's bridge to each node, and start their daemons."""
         cables = []
         for name in names:
-            cables.append(f"link add v{name} type veth peer name {INTERFACE} netns {self.nodes[name].pid}")
+            # A host that boots again has the hardware address that its neighbours remember.
+            card = f"02:00:{':'.join(f'{int(part):02x}' for part in self.addresses[name].split('.'))}"
+            peer = f"peer name {INTERFACE} address {card} netns {self.nodes[name].pid}"
+            cables.append(f"link add v{name} type veth {peer}")
             cables.append(f"link set v{name} master {INTERFACE} up")
         self.on_head("ip", "-batch", "-", text="\n".join(cables) + "\n")
         for name in names:
