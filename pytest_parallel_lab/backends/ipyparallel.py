@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from pytest_parallel_lab.backends.base import RunnerBackend
+from pytest_parallel_lab.backends.base import RunnerBackend, WorkerGroup
 from pytest_parallel_lab.backends.mpi.engines import EngineWatch, trace_engine
 from pytest_parallel_lab.backends.mpi.launchers import mpi_environment
 from pytest_parallel_lab.backends.supervision import Supervision
@@ -84,6 +84,7 @@ class IpyparallelHost(Host):
                 engines=settings.engines,
                 load_profile=False,
                 profile_dir=str(profile),
+                **self._places(),
                 log_level=logging.WARNING,
                 controller_args=[
                     "--HeartMonitor.period=100",
@@ -95,19 +96,31 @@ class IpyparallelHost(Host):
                 sorted(e.name for e in importlib.metadata.entry_points(group="ipyparallel.engine_launchers"))
             )
             raise BadSetting(f"--parallel-engines: no launcher {settings.engines!r} (known: {known})") from error
-        with _python_path(sys.path):
-            self._client = self._cluster.start_and_connect_sync()
+        self._client = self._connect(settings, workers)
         view = self._client[:]
         view.use_cloudpickle()
-        view.apply_sync(capture_engine, directory)
-        if settings.engines == "mpi":
-            view.apply_sync(trace_engine, directory)
+        self._capture(view, settings, directory)
         self._engine_ids = dict(zip(view.targets, view.apply_sync(os.getpid)))
         ours = {p.pid: p for p in psutil.Process().children(recursive=True)}
         self._engines = {pid: ours[pid] for pid in self._engine_ids.values() if pid in ours}
         if settings.spans:
             self._client.metadata = self._done = _Kept(ipp.client.client.Metadata)
         return view
+
+    def _connect(self, settings: Settings, workers: int) -> Any:
+        """Start controller and engines; a client that sees all engines."""
+        with _python_path(sys.path):
+            return self._cluster.start_and_connect_sync()
+
+    def _capture(self, view: Any, settings: Settings, directory: str) -> None:
+        """Have the engines' output kept, and what they do in MPI noted."""
+        view.apply_sync(capture_engine, directory)
+        if settings.engines == "mpi":
+            view.apply_sync(trace_engine, directory)
+
+    def _places(self) -> dict[str, str]:
+        """Where the controller listens; on this machine only, unless told."""
+        return {}
 
     def bind(
         self, function: Callable[..., Any], handle: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -248,6 +261,10 @@ class IpyparallelBackend(RunnerBackend):
         """Ipyparallel must be installed."""
         if importlib.util.find_spec("ipyparallel") is None:
             return "ipyparallel is not installed; pip install 'pytest-parallel-lab[ipyparallel]'"
+        if settings.site is not None:
+            from pytest_parallel_lab.backends.sites.post import missing
+
+            return missing(settings, settings.site)
         return None
 
     def version(self, settings: Settings) -> str:
@@ -257,6 +274,14 @@ class IpyparallelBackend(RunnerBackend):
     def host(self) -> Host:
         """Host of a cluster."""
         return IpyparallelHost()
+
+    def start(self, keeper: KeeperClient, workers: int, settings: Settings) -> WorkerGroup:
+        """Fork a runner for controller and client; on a site, start the engines there."""
+        if settings.site is None:
+            return super().start(keeper, workers, settings)
+        from pytest_parallel_lab.backends.sites.engines import SiteCluster
+
+        return SiteCluster(keeper, workers, settings)
 
     def watch(self, keeper: KeeperClient, root: int, members: Sequence[Worker], settings: Settings) -> Supervision:
         """Engines under MPI may wait for each other there."""

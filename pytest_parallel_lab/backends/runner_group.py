@@ -80,7 +80,7 @@ class RunnerGroup:
         self._pool: RemotePool | None = None
         try:
             self._members = self._open(host, settings)
-            if host.role == "engine":
+            if host.role == "engine" and self._members:  # engines elsewhere can end waits that look endless from here
                 keeper.cast(self.pid, [w.pid for w in self._members])
         except BaseException:
             self.close()

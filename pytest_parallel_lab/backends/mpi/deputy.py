@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from pytest_parallel_lab.backends.mpi.launchers import rank_by_environment
 from pytest_parallel_lab.keeper import memory
 from pytest_parallel_lab.keeper.ask import stacks
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
@@ -78,7 +79,7 @@ def guard_away(address: str, key_file: str, be_rank: Callable[[Away], None]) -> 
     status = 1
     try:
         channel.send("guard", {"name": away.name})
-        deputy.send("deputy", {"name": away.name})
+        deputy.send("deputy", {"name": away.name, "place": rank_by_environment()})
         status = _Deputy(channel, deputy, pid, away.directory).serve()
     except ChannelClosed:
         pass

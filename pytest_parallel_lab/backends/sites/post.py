@@ -74,8 +74,8 @@ class SitePost:
         self.says = says
         self._site = site
         self._settings = settings
-        self._address = address
-        self._directory = directory
+        self.address = address
+        self.directory = directory
         self._output_directory = output_directory
         self._nodes = list(nodes)
         self._look = look
@@ -85,7 +85,7 @@ class SitePost:
     def open(self, directory: Path, ranks: int) -> Door:
         """Listen on the address that the site reaches."""
         environ = {**network.travelling(mpi_environment()), **dict(self._site.environment)}
-        return network.NetworkDoor(self._address, self._site.ports, self._directory, environ)
+        return network.NetworkDoor(self.address, self._site.ports, self.directory, environ)
 
     def command(self, ranks: int) -> list[str]:
         """As the site says, else as its kind suggests."""
