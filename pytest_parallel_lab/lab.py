@@ -65,8 +65,7 @@ class Lab:
             self._forget_keeper()
         if self._keeper is None:
             homes = {type(backend).__module__ for backend in self.backends.values()}
-            self._keeper = KeeperClient([name for name in sorted(homes) if name.startswith(f"{__package__}.")])
-            self._keeper.say = self.say or self._keeper.say
+            self._keeper = KeeperClient(sorted(n for n in homes if n.startswith(f"{__package__}.")), self.say)
         return self._keeper
 
     @property

@@ -50,11 +50,12 @@ def _say_nothing(text: str) -> None:
 class KeeperClient:
     """A running keeper and the session's private directory, which goes with it."""
 
-    def __init__(self, imports: Iterable[str] = ()) -> None:
+    def __init__(self, imports: Iterable[str] = (), say: Callable[[str], None] | None = None) -> None:
         """Start a keeper.
 
         Args:
             imports: modules that most runners will want; they find them imported already.
+            say: shows how a long wait goes, in one line that replaces the one before; "" takes it away.
 
         Raises:
             KeeperLost: it did not come up; the text carries what it printed.
@@ -77,8 +78,7 @@ class KeeperClient:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for pytest to act on
             )
-        self.say: Callable[[str], None] = _say_nothing
-        """Shows how a long wait goes, in one line that replaces the one before; "" takes it away."""
+        self.say = say or _say_nothing
         self.at_close = contextlib.ExitStack()
         """What is to be closed before the keeper is."""
         self._ready = False
