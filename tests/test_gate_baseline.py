@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_parallel_lab.gate.checkout import current_checkout, prepare_baseline
+from pytest_parallel_lab.gate.checkout import Checkout, current_checkout, prepare_baseline
 from pytest_parallel_lab.gate.environment import install, installed_project
 from pytest_parallel_lab.model.errors import BadSetting, StartFailed
 from tests.test_gate import commit, git
@@ -128,6 +128,15 @@ def test_a_shallow_clone_has_no_history(repository: Path, tmp_path: Path) -> Non
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", "shallow")
     with pytest.raises(BadSetting, match=r"this clone is shallow: fetch it, in CI with fetch-depth: 0"):
         prepare_baseline("v1.0", tmp_path / "shallow", tmp_path / "cache", nobody)
+
+
+def test_sources_that_hide_an_installed_version(tmp_path: Path) -> None:
+    (tmp_path / "packages" / "tiny").mkdir(parents=True)
+    version = Checkout(tmp_path, "tiny==1.0", tmp_path / "packages", is_version=True)
+    hiding = {"conftest": str(tmp_path / "conftest.py"), "tiny": str(tmp_path / "tiny" / "__init__.py")}
+    assert version.hidden_by(hiding) == "tiny"
+    assert version.hidden_by({"tiny": str(tmp_path / "packages" / "tiny" / "__init__.py")}) == ""
+    assert Checkout(tmp_path, "abc", tmp_path / "packages").hidden_by(hiding) == ""  # a commit's sources are its own
 
 
 def test_a_version_that_there_is_not(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +34,24 @@ class Checkout:
         root: the directory with the tests, pytest's rootdir.
         commit: its commit or version; empty where it has none.
         packages: a directory whose packages go before all others; None where those that are installed are meant.
+        is_version: the tests are those of the current version, the packages another one's.
     """
 
     root: Path
     commit: str = ""
     packages: Path | None = None
+    is_version: bool = False
+
+    def hidden_by(self, modules: Mapping[str, str]) -> str:
+        """Which packages of an installed version the tests have from elsewhere; or nothing.
+
+        Args:
+            modules: the files that the tests have imported, by name.
+        """
+        if self.packages is None or not self.is_version:
+            return ""
+        own = {one.stem for one in self.packages.iterdir()} & set(modules)
+        return ", ".join(sorted(name for name in own if not Path(modules[name]).is_relative_to(self.packages)))
 
 
 def current_checkout(root: Path) -> Checkout:
@@ -76,7 +89,8 @@ def prepare_baseline(base: str, root: Path, cache: Path, show: Show) -> Checkout
 
 def _version(requirement: str, root: Path, cache: Path, show: Show) -> Checkout:
     """The tests as they are here, on another version of an installed package."""
-    return Checkout(root, requirement, _installed(cache / requirement.replace("==", "-"), requirement, show))
+    packages = _installed(cache / requirement.replace("==", "-"), requirement, show)
+    return Checkout(root, requirement, packages, is_version=True)
 
 
 def _directory(other: Path, root: Path, cache: Path, show: Show) -> Checkout:

@@ -15,7 +15,7 @@ from typing import Any
 from pytest_parallel_lab.gate.checkout import Checkout
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed, Message
 from pytest_parallel_lab.keeper.client import KeeperClient
-from pytest_parallel_lab.model.errors import StartFailed
+from pytest_parallel_lab.model.errors import BadSetting, StartFailed
 
 OPTION = "--parallel-gate-side"
 _START_LIMIT_S = 120.0
@@ -65,6 +65,7 @@ class Side:
             environment: its variables.
         """
         self.name = name
+        self._checkout = checkout
         self._keeper = keeper
         place = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=keeper.directory), "side")
         self._output = place.with_suffix(".log")
@@ -84,10 +85,18 @@ class Side:
 
         Raises:
             SideLost: it does not come up; the text has what it printed.
+            BadSetting: it tests the current version in place of the one that is installed for it.
         """
         with self._listener:
             self._channel = self._connected()
-        nodeids: list[str] = self.receive().body["nodeids"]
+        body = self.receive().body
+        hiding = self._checkout.hidden_by(body["modules"])
+        if hiding:
+            raise BadSetting(
+                f"--parallel-gate={self._checkout.commit}: the tests do not import that version of {hiding}, but what "
+                f"lies in {self._checkout.root}; keep sources where only an installation finds them, as in src"
+            )
+        nodeids: list[str] = body["nodeids"]
         return nodeids
 
     def _connected(self) -> Channel:

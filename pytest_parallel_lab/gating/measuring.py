@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 import socket
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ class MeasuringSide:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run tests as they are asked for."""
         items = {item.nodeid: item for item in session.items}
-        self._channel.send("collected", {"nodeids": list(items), "errors": session.testsfailed})
+        self._channel.send("collected", {"nodeids": list(items), "modules": _modules()})
         with contextlib.suppress(ChannelClosed):
             while (message := self._channel.receive()).kind == "run":
                 self._run(items[message.body["nodeid"]], items.get(message.body["after"]))
@@ -120,6 +121,12 @@ class MeasuringSide:
         before = Usage.now() if message.body["look"] else None
         seconds = sample(message.body["loops"], clock)
         return {"seconds": dict(seconds), "alone": before is not None and Usage.now().alone_since(before)}
+
+
+def _modules() -> dict[str, str]:
+    """The files of all modules that are imported, without those in packages."""
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items() if "." not in name}
+    return {name: str(file) for name, file in files.items() if file}
 
 
 def _unhindered_clock() -> float:
