@@ -54,7 +54,10 @@ def test_the_example_prints_what_is_shown(
         ]
         assert len(sentences) > 5
         for sentence in sentences:
-            assert " ".join(words(sentence)) in " ".join(words(told)), sentence
+            if re.search(r"\S {2,}\S", sentence):  # a table, whose columns go where the width of figures lets them
+                assert set(words(sentence)) <= set(words(told)), sentence
+            else:
+                assert " ".join(words(sentence)) in " ".join(words(told)), sentence
 
 
 def test_every_option_of_the_fixture_is_explained() -> None:
