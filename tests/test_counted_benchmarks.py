@@ -77,6 +77,9 @@ def test_more_instructions_fail_the_test_with_a_single_saved_run(
     result = run(pytester, "--parallel-history")
     result.assert_outcomes(**{"passed": 1, outcome: 1} if outcome == "failed" else {"passed": 2})
     assert f"{told} %" in words(result)
+    if outcome == "failed":
+        assert "900,000 instructions before and 1,000,000 now, which no noise explains" in words(result)
+        assert "Without a loss" not in words(result)
 
 
 def test_counts_of_another_tool_are_not_compared(pytester: pytest.Pytester, counted: list[str]) -> None:

@@ -12,6 +12,7 @@ import numpy  # noqa: F401  (sessions in this process import it, and it cannot b
 import pytest
 from pytest_benchmark.utils import get_machine_id
 
+from pytest_parallel_lab.gating import history as stored_gate
 from pytest_parallel_lab.model.saved_runs import KEY, facts_for_file
 from pytest_parallel_lab.scaling.machine import kind_of_machine
 from tests.conftest import Run
@@ -287,6 +288,13 @@ def test_what_cannot_be_compared_is_refused(history: pytest.Pytester, args: tupl
     result = run(history, *args)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {told}"])
+
+
+def test_under_a_tracer_it_is_refused(history: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_gate, "is_traced", lambda config: True)
+    result = run(history)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --parallel-history: coverage, a debugger or a profiler is at work, and was*"])
 
 
 def test_without_pytest_benchmark_it_is_refused(history: pytest.Pytester) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_parallel_lab.gating.spoiled import is_traced
 from pytest_parallel_lab.model.errors import BadSetting
 from pytest_parallel_lab.model.gate import NOT_GATED, PASSED, REGRESSED, UNDECIDED
 from pytest_parallel_lab.model.settings import parse_names
@@ -109,6 +110,9 @@ class StoredGate:
                 f"{OPTION}: nothing is measured in this session: benchmarks are off under pytest-xdist, with"
                 " --benchmark-disable and with --benchmark-skip; leave these out"
             )
+        if is_traced(self._config):
+            told = "coverage, a debugger or a profiler is at work, and was not in the runs before; leave it out"
+            raise pytest.UsageError(f"{OPTION}: {told}")
         directory = getattr(session.storage, "path", None)
         if directory is None:
             told = f"the runs in {session.storage} are no files; give a directory of files with --benchmark-storage"

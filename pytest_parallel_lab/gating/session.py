@@ -18,6 +18,7 @@ from pytest_parallel_lab.gate.contest import Contest, How
 from pytest_parallel_lab.gate.tally import BASELINE, CURRENT, Tally
 from pytest_parallel_lab.gating.found import found, keep
 from pytest_parallel_lab.gating.plan import FAIL, GatePlan
+from pytest_parallel_lab.gating.spoiled import why_spoiled
 from pytest_parallel_lab.model.errors import ParallelError
 from pytest_parallel_lab.model.gate import NOT_GATED, PASSED, UNDECIDED, GatedTest, GateRun
 from pytest_parallel_lab.model.gate_decisions import Rule
@@ -37,7 +38,7 @@ class JudgingSession:
             pytest.UsageError: a gate cannot be run so.
         """
         self._plan = plan
-        why = _spoiled(config)
+        why = why_spoiled(config)
         if why:
             raise pytest.UsageError(f"--parallel-gate: {why}")
 
@@ -189,20 +190,6 @@ def _cache(config: pytest.Config) -> Path:
     """Where baselines are kept: in pytest's own cache, so that --cache-clear clears them too."""
     directory: Any = config.getini("cache_dir") if hasattr(config, "cache") else ".pytest_cache"
     return (config.rootpath / str(directory)).resolve() / "d" / "parallel-gate"
-
-
-def _spoiled(config: pytest.Config) -> str | None:
-    """Why figures would mean nothing in this session."""
-    if getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
-        return "under pytest-xdist tests would disturb each other's times; leave -n out, or give -n 0"
-    if getattr(config.option, "usepdb", False) or getattr(config.option, "trace", False):
-        return "a debugger cannot be used in the processes that measure; leave --pdb and --trace out"
-    covered = config.pluginmanager.hasplugin("_cov") and not getattr(config.option, "no_cov", False)
-    monitoring = getattr(sys, "monitoring", None)  # from Python 3.12 on
-    tools = [monitoring.get_tool(number) for number in range(3)] if monitoring else []  # debugger, coverage, profiler
-    if any([sys.gettrace(), sys.getprofile(), *tools, covered]):
-        return "coverage, a debugger or a profiler is at work, which slows both versions unequally; leave it out"
-    return None
 
 
 def _on_battery() -> Sequence[str]:

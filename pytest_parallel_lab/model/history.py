@@ -102,6 +102,7 @@ class Judged:
         why: why it is undecided or not gated.
         notes: what else is to be known.
         instructions: of one call, before and now; None where they were not counted.
+        by_instructions: whether these gave the verdict.
     """
 
     fullname: str
@@ -119,6 +120,7 @@ class Judged:
     why: str = ""
     notes: tuple[str, ...] = ()
     instructions: tuple[float, float] | None = None
+    by_instructions: bool = False
 
 
 def history_of(now: SavedBenchmark, runs: Iterable[SavedRun], commit: str, *, dirty: bool) -> History:

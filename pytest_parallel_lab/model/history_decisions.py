@@ -43,7 +43,7 @@ def _by_tails(one: Judged) -> Judged:
 def _decided(one: Judged, threshold: float, level: float, rejected: bool, assume: str) -> Judged:
     more = one.instructions[1] / one.instructions[0] - 1 if one.instructions else None
     if more is not None and more > threshold:
-        return replace(one, verdict=REGRESSED, why=f"{100 * more:+.2f} % instructions")
+        return replace(one, verdict=REGRESSED, why=f"{100 * more:+.2f} % instructions", by_instructions=True)
     if one.loss is None:
         return replace(one, why="no saved run of this kind of machine has it")
     if rejected and one.loss.value > 1 + threshold / 2:
@@ -51,7 +51,8 @@ def _decided(one: Judged, threshold: float, level: float, rejected: bool, assume
     if one.loss.has_interval and one.loss.high < 1 + threshold:
         return replace(one, verdict=PASSED)
     if more is not None:
-        return replace(one, verdict=PASSED, notes=(*one.notes, f"passed by its instructions: {100 * more:+.2f} %"))
+        told = f"passed by its instructions: {100 * more:+.2f} %"
+        return replace(one, verdict=PASSED, notes=(*one.notes, told), by_instructions=True)
     return replace(one, why=_why_undecided(one, threshold, level, assume))
 
 

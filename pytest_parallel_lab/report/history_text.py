@@ -126,11 +126,15 @@ def _evidence(one: Judged) -> Iterator[str]:
         if one.alike is False:
             before = f"{counted(len(one.stretch_s), 'run')} of {before}"
         yield f"{one.fullname}: {one.verdict}, {before} against {one.pieces} now, p = {one.p_value:.2g}"
+    if one.instructions is not None:
+        then, now = one.instructions
+        yield f"{one.fullname}: {then:,.0f} instructions before and {now:,.0f} now, which no noise explains"
 
 
 def _next(judged: Sequence[Judged], verdict: str, level: float) -> Iterator[str]:
     if verdict == REGRESSED:
-        yield f"Without a loss this test would fail in at most 1 of {round(1 / level)} runs."
+        if any(one.verdict == REGRESSED and not one.by_instructions for one in judged):
+            yield f"Without a loss this test would fail in at most 1 of {round(1 / level)} runs."
         yield (
             "Next: look at what changed since the last saved run; a loss that is accepted takes a higher"
             " --parallel-gate-threshold, or becomes history once some commits with it are saved."
