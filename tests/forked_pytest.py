@@ -76,11 +76,17 @@ class Forked:
         """Wait for its end; return its exit status, or the signal that ended it as a negative number."""
         self._answers.settimeout(timeout)
         try:
-            return self._answer()
+            status = self._answer()
         except TimeoutError:
-            raise subprocess.TimeoutExpired(PREFIX, timeout or 0.0) from None
-        finally:
             self._answers.settimeout(None)
+            raise subprocess.TimeoutExpired(PREFIX, timeout or 0.0) from None
+        except BaseException:  # nobody will wait for it again, and the next answer has to be the next run's
+            self._answers.settimeout(None)
+            self.kill()
+            self._answer()
+            raise
+        self._answers.settimeout(None)
+        return status
 
     def kill(self) -> None:
         """Kill it."""
@@ -127,7 +133,8 @@ def _become_pytest(request: dict[str, Any], output: list[int], path: list[str]) 
         os.sched_setaffinity(0, request["cores"])
     sys.path[:] = [request["cwd"], *os.environ["PYTHONPATH"].split(os.pathsep), *path]
     sys.argv[:] = ["pytest", *request["args"]]
-    sys.modules.pop(TEST.removesuffix(".py"), None)
+    for name in (TEST.removesuffix(".py"), __name__, __name__.partition(".")[0]):
+        sys.modules.pop(name, None)
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
     raise SystemExit("python -m pytest came back")
 
