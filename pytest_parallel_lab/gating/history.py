@@ -187,7 +187,7 @@ class StoredGate:
             terminalreporter.write_line(line)
 
     def _about(self) -> str:
-        alarms = f"at most {100 * self._plan.false_alarms:g} % of runs without a loss fail"
+        alarms = f"at most {100 * self._plan.false_alarms:g} % of runs without a loss fail (assumed: {self._assume})"
         return f"{self._saved.told(self._machine)}. Lower quartiles, with 90 % intervals; {alarms}"
 
     def _judge(self, item: pytest.Item, measured: Sequence[Any]) -> None:
