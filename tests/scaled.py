@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import threading
 import time
@@ -87,6 +88,13 @@ def too_early_as_well(pool: Any, numbers: Sequence[int]) -> list[int]:
 @implementation("threads")
 def wrong(pool: Any, numbers: Sequence[int]) -> list[int]:
     return [*numbers]
+
+
+@implementation("threads")
+def asks_for_more_later(pool: Any, numbers: Sequence[int]) -> list[int]:
+    """One task at a time at first, so that the pool needs a second thread in a later run only."""
+    runs = os.environ["RUNS"] = str(int(os.environ.get("RUNS", "0")) + 1)  # of this process
+    return list(pool.map(nap, numbers)) if int(runs) > 2 else [pool.submit(nap, one).result() for one in numbers]
 
 
 @implementation("threads")

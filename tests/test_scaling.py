@@ -224,6 +224,10 @@ def test_one_that_leaves_something_running(lab: Lab, function: Callable[..., Any
         curve_of(lab, function, "threads")
 
 
+def test_threads_of_the_pool_are_nobodys(lab: Lab) -> None:
+    curve_of(lab, scaled.asks_for_more_later, "threads", plan={"rounds": 6, "workers": [2]})
+
+
 def test_without_a_reference_all_counts_have_to_agree(lab: Lab) -> None:
     plan = ScalingPlan.of("here", **QUICK)
     with pytest.raises(Mismatch, match=r"as_many_as_workers \(threads, 2 workers\)"):

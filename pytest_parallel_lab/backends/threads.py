@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Barrier
 
 from pytest_parallel_lab.backends.base import RunnerBackend
 from pytest_parallel_lab.backends.task_spans import ThreadNotes
@@ -19,10 +20,16 @@ class ThreadsHost(Host):
     _notes: ThreadNotes | None = None
 
     def open(self, workers: int, settings: Settings, directory: str) -> ThreadPoolExecutor:
-        """Make the pool; it starts a thread when a task finds none idle."""
+        """Make the pool. It starts a thread when a task finds none idle, but all at once where spans are wanted.
+
+        There a thread that comes later would be taken for one that the implementation has left running.
+        """
         self._workers = workers
-        self._notes = ThreadNotes() if settings.spans else None
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        if settings.spans:
+            together = Barrier(workers)
+            wait([self._pool.submit(together.wait) for _ in range(workers)])
+            self._notes = ThreadNotes()
         return self._pool
 
     def section(self, start_s: float, end_s: float) -> Section | None:
