@@ -45,10 +45,9 @@ class JudgingSession:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out tests that measure nothing."""
-        measuring = [one for one in items if _MEASURING & set(getattr(one, "fixturenames", ()))]
-        others = [one for one in items if one not in measuring]
+        others = [one for one in items if not _measures(one)]
         if others:
-            items[:] = measuring
+            items[:] = [one for one in items if _measures(one)]
             config.hook.pytest_deselected(items=others)
 
     @pytest.hookimpl(tryfirst=True)
@@ -157,6 +156,10 @@ class GatedItem(pytest.Item):
         path, line = self.reportinfo()[:2]
         report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
         vars(report)[UNDECIDED] = self._found(run).verdict == UNDECIDED
+
+
+def _measures(item: pytest.Item) -> bool:
+    return not _MEASURING.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def _how(config: pytest.Config, plan: GatePlan) -> How:
