@@ -29,8 +29,7 @@ class How:
     """How sides are started, and how long all may take.
 
     Attributes:
-        words: pytest's arguments, without files.
-        files: that tests are taken from, relative to the directory; one that a version lacks is left out there.
+        words: pytest's arguments, without files: sides collect those of the tests that they are to measure.
         directory: where pytest runs, relative to the root.
         as_module: whether pytest was started as ``python -m pytest``.
         seconds: for every test.
@@ -38,7 +37,6 @@ class How:
     """
 
     words: tuple[str, ...]
-    files: tuple[str, ...] = ()
     directory: Path = Path()
     as_module: bool = False
     seconds: float = 60.0
@@ -100,18 +98,24 @@ class Contest:
     def _launch(self, keeper: KeeperClient, tests: Sequence[Asked], share_s: float) -> None:
         """A fresh process of each side, for all tests in one order."""
         began_s = time.monotonic()
+        tests = [one for one in tests if self._is_everywhere(one, self._lacking_file(one))]
+        if not tests:
+            return
         number = len(self.loads) + 1
         self._show(f"launch {number}, {len(tests)} tests to decide")
         self.loads.append(os.getloadavg()[0])
         seed = self._draw.randrange(2**31)
-        sides = [self._side(keeper, name, seed) for name in self._draw.sample([*self._checkouts], len(self._checkouts))]
+        files = sorted({one.file for one in tests})
+        names = self._draw.sample([*self._checkouts], len(self._checkouts))
+        sides = [self._side(keeper, name, seed, files) for name in names]
         known: dict[str, list[str]] = {}
         nodeid = ""
         try:
             known = {side.name: side.collected() for side in sides}
             for side in self._leaving:  # what is still ending would disturb
                 side.ended()
-            order = [one.nodeid for one in self._draw.sample(tests, len(tests)) if self._is_everywhere(one, known)]
+            tests = [one for one in tests if self._is_everywhere(one, _lacking(one, known))]
+            order = [one.nodeid for one in self._draw.sample(tests, len(tests))]
             core = [self._cores[number % len(self._cores)]] if self._cores else []
             terms = Terms(share_s, core, self._draw)
             for nodeid, after in zip(order, [*order[1:], None]):
@@ -129,20 +133,28 @@ class Contest:
             self._leaving = sides
         self._overhead_s = max(0.0, time.monotonic() - began_s - share_s * len(tests))
 
-    def _side(self, keeper: KeeperClient, name: str, seed: int) -> Side:
+    def _side(self, keeper: KeeperClient, name: str, seed: int, files: Sequence[str]) -> Side:
         checkout, how = self._checkouts[name], self._how
         path = _module_path(self._checkouts[CURRENT].root, checkout)
         environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": os.pathsep.join(path)}
-        words = [*how.words, *(one for one in how.files if (checkout.root / how.directory / one).exists())]
+        words = [*how.words, *(os.path.relpath(one, how.directory) for one in files)]
         return Side(name, checkout, keeper, words, how.directory, as_module=how.as_module, environment=environment)
 
-    def _is_everywhere(self, one: Asked, known: Mapping[str, Sequence[str]]) -> bool:
-        """Whether both sides have a test; else nothing can be compared."""
-        lacking = [name for name, nodeids in known.items() if one.nodeid not in nodeids]
+    def _lacking_file(self, one: Asked) -> list[str]:
+        """The versions that have no such file."""
+        return [name for name, checkout in self._checkouts.items() if not (checkout.root / one.file).exists()]
+
+    def _is_everywhere(self, one: Asked, lacking: Sequence[str]) -> bool:
+        """Whether both versions have a test; else nothing can be compared."""
         if lacking:
             hint = "it is new, or has another name there" if lacking == [BASELINE] else "is it collected there?"
             self._tally.leave_out(one.nodeid, f"the {lacking[0]} version has no such test: {hint}")
         return not lacking
+
+
+def _lacking(one: Asked, known: Mapping[str, Sequence[str]]) -> list[str]:
+    """The versions that do not collect a test."""
+    return [name for name, nodeids in known.items() if one.nodeid not in nodeids]
 
 
 def _module_path(current: Path, checkout: Checkout) -> list[str]:

@@ -43,6 +43,11 @@ class Asked:
     path: str = ""
     line: int = 1
 
+    @property
+    def file(self) -> str:
+        """The file that it is collected from, relative to the root; it may be written elsewhere."""
+        return self.nodeid.partition("::")[0]
+
 
 @dataclass
 class _Entry:

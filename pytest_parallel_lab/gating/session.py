@@ -167,13 +167,9 @@ def _how(config: pytest.Config, plan: GatePlan) -> How:
     inside = place.is_relative_to(root)
     directory = place.relative_to(root) if inside else Path()
     files: list[str] = config.option.file_or_dir or []
-
-    def moved(word: str) -> str:
-        return _moved(word, root, place if inside else root)
-
+    words = [str(word) for word in config.invocation_params.args if word not in files]
     return How(
-        words=tuple(moved(word) for word in map(str, config.invocation_params.args) if word not in files),
-        files=tuple(dict.fromkeys(moved(one).partition("::")[0] for one in files)),
+        words=tuple(_moved(word, root, place if inside else root) for word in words),
         directory=directory,
         as_module=Path(sys.argv[0]).name == "__main__.py",
         seconds=plan.seconds,
