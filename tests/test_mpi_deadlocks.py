@@ -12,6 +12,7 @@ from pytest_parallel_lab import Lab, Outcome
 from tests.deadlocks import mpi_programs
 from tests.deadlocks.mpi_programs import MpiProgram
 
+pytestmark = pytest.mark.mpi
 LIMIT_S = 20.0
 STRICT = {
     "": (),
