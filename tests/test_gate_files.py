@@ -179,9 +179,7 @@ def test_what_is_undecided_was_not_skipped() -> None:
 def test_the_step_summary_has_the_gate() -> None:
     lines = markdown.render(gated_session(rich_gate())).splitlines()
     assert "3 failed, 1 undecided, 2 passed, 1 skipped, in 1.5 s" in lines
-    assert (
-        "## ❌ Gate: 1 wrong, 2 regressed, 1 undecided, 1 not gated, 2 passed of 7 tests (1 better)" in lines
-    )
+    assert "## ❌ Gate: 1 wrong, 2 regressed, 1 undecided, 1 not gated, 2 passed of 7 tests (1 better)" in lines
     assert gate_markdown.MARKER not in lines
     assert not any(line.startswith("## ❌ Gate") for line in markdown.render(session(record())).splitlines())
 
