@@ -118,14 +118,23 @@ class GridEngine(Network):
         self.write_scripts()
 
     def is_ready(self, name: str) -> bool:
-        """Whether the queue on that host has no state, such as `a` (alarm) or `u` (unknown)."""
+        """Whether its daemon has come in, and the queue there has no state, such as `a` (alarm) or `u` (unknown)."""
         if not self.node(name).alive:
             raise SiteError(f"{name} ended: {self._logs()}")
+        if not self.on_head("ss", "-Htn", "state", "established", "dst", self.addresses[name]).strip():
+            return False
         for line in self.on_head("qstat", "-f", "-q", f"all.q@{name}").splitlines():
             fields = line.split()
             if fields and fields[0] == f"all.q@{name}":
                 return len(fields) == 5
         return False
+
+    def restore(self, name: str) -> None:
+        if not self.node(name).alive:
+            # A packet to the host that booted again would tell qmaster so; none may come for minutes, and until then
+            # it takes the new daemon for a second one.
+            self.on_head("ss", "-K", "dst", self.addresses[name])
+        super().restore(name)
 
     def queue(self) -> list[Job]:
         jobs = []

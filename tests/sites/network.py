@@ -20,6 +20,11 @@ HEAD_ADDRESS = "10.77.0.1"
 PATIENCE = "echo 1 >/proc/sys/net/ipv4/tcp_orphan_retries"
 
 
+def card(address: str) -> str:
+    """A hardware address for an IP address: one that boots again has that which its neighbours remember."""
+    return f"02:00:{':'.join(f'{int(part):02x}' for part in address.split('.'))}"
+
+
 class Network(Server):
     """See the module.
 
@@ -53,8 +58,9 @@ class Network(Server):
             PATIENCE,
             self.bind("hosts", "/etc/hosts"),
             *mounts,
+            # Its own hardware address: else it has that of a cable, which may go.
             "ip -batch - <<'END'",
-            f"link add {INTERFACE} type bridge",
+            f"link add {INTERFACE} address {card(HEAD_ADDRESS)} type bridge",
             f"addr add {HEAD_ADDRESS}/24 dev {INTERFACE}",
             f"link set {INTERFACE} up",
             "link set lo up",
@@ -125,9 +131,7 @@ class Network(Server):
         """Lay a cable from the head's bridge to each node, and start their daemons."""
         cables = []
         for name in names:
-            # A host that boots again has the hardware address that its neighbours remember.
-            card = f"02:00:{':'.join(f'{int(part):02x}' for part in self.addresses[name].split('.'))}"
-            peer = f"peer name {INTERFACE} address {card} netns {self.nodes[name].pid}"
+            peer = f"peer name {INTERFACE} address {card(self.addresses[name])} netns {self.nodes[name].pid}"
             cables.append(f"link add v{name} type veth {peer}")
             cables.append(f"link set v{name} master {INTERFACE} up")
         self.on_head("ip", "-batch", "-", text="\n".join(cables) + "\n")

@@ -73,15 +73,20 @@ def kept(project: Project) -> list[Path]:
 
 
 def test_a_node_loses_power(site: Site, tmp_path: Path) -> None:
-    node = NODES_WITH_LAST_RANK[site.kind]
-    printed = running(site, tmp_path, lambda session: site.down(node))
-    ranks = ranks_of(site)
-    assert re.search(rf"### rank {ranks - 1} of {ranks} on {node} \(pid \d+\) ", printed), printed
-    match = re.search(
-        r"WorkerDied: mpi: rank (\d) ", printed
-    )  # of those on that node, it is the one that was noticed first
-    assert match is not None, printed
-    assert f"### rank {match[1]} of {ranks} on {node} (pid " in printed
+    last = ranks_of(site) - 1
+    lost = ""
+
+    def down(session: Session) -> None:
+        nonlocal lost
+        (up,) = tmp_path.glob(f"up-{last}-*")
+        lost = up.name.split("-")[-1]
+        site.down(lost)
+
+    printed = running(site, tmp_path, down)
+    assert re.search(rf"### rank {last} of {last + 1} on {lost} \(pid \d+\) ", printed), printed
+    first = re.search(r"WorkerDied: mpi: rank (\d) ", printed)  # of those on that node, the one that was noticed first
+    assert first is not None, printed
+    assert f"### rank {first[1]} of {last + 1} on {lost} (pid " in printed
     assert "### rank 0 of " in printed
     if site.kind in SAYS:
         assert re.search(SAYS[site.kind], printed), printed
@@ -89,7 +94,8 @@ def test_a_node_loses_power(site: Site, tmp_path: Path) -> None:
 
 def test_a_cable_is_pulled(hosts_site: Site, tmp_path: Path) -> None:
     printed = running(hosts_site, tmp_path, lambda session: hosts_site.cut("node3"))
-    assert re.search(r"WorkerDied: mpi: rank 2 .*node3.* does not answer any more", printed), printed
+    assert re.search(r"WorkerDied: mpi: rank 2 ", printed), printed
+    assert "No answer any more from node3" in printed
 
 
 def test_ctrl_c(site: Site, tmp_path: Path) -> None:
@@ -199,7 +205,7 @@ def test_one_node_without_python(kind: str, tmp_path: Path, request: pytest.Fixt
     site.hide(NODES_WITH_LAST_RANK[kind], sys.prefix)
     session = Project(site, tmp_path, SIZE.replace("ranks=2", "ranks=4")).run()
     assert session.counts == {"failed": 1}
-    assert re.search(rf"{sys.prefix}/bin/\w+: .*No such file or directory", session.printed), session.printed
+    assert re.search(rf"{sys.prefix}/bin/[\w.]+: .*No such file or directory", session.printed), session.printed
 
 
 def test_a_host_without_the_package(hosts_site: Site, tmp_path: Path) -> None:
