@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -70,6 +71,8 @@ def guard_away(address: str, key_file: str, be_rank: Callable[[Away], None]) -> 
         try:
             be_rank(away)
             status = 0
+        except Exception:
+            traceback.print_exc()  # into what the launcher shows
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -116,6 +116,10 @@ class RankGroup:
 
         def note(index: int, message: Message | None) -> float | None:
             rank = index % size
+            if index >= 2 * size:  # the job is gone: nothing else will be told
+                for lost in range(size):
+                    fates.setdefault(lost, Died(None))
+                return 0.0
             if index >= size:  # its guard
                 if message is not None:
                     deaths[rank] = message.body["status"]
@@ -150,7 +154,7 @@ class RankGroup:
             "strict": self._settings.mpi_strict,
             "spans": self._settings.spans,
         }
-        channels = [*self._channels, *self._guard_channels]
+        channels = [*self._channels, *self._guard_channels, *self._launch.post.lifeline()]
         try:
             for channel in self._channels:
                 with contextlib.suppress(ChannelClosed):  # gather finds it closed
@@ -253,7 +257,8 @@ class RankGroup:
             # A rank may be dead for a moment before its guard has told.
             here = [w for w in self._members if w.host == socket.gethostname() and not self._away]
             dead = not all(lives(w.pid) for w in here)
-            gather([*self._channels, *self._guard_channels], note, limit_s=_DEATH_GRACE_S if dead else 0.0)
+            everyone = [*self._channels, *self._guard_channels, *self._launch.post.lifeline()]
+            gather(everyone, note, limit_s=_DEATH_GRACE_S if dead else 0.0)
             self._broken = self._broken or dead
         return not self._broken
 

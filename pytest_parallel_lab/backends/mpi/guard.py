@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -30,6 +31,8 @@ def guard(be_rank: Callable[[], None]) -> NoReturn:
         try:
             be_rank()
             status = 0
+        except Exception:
+            traceback.print_exc()  # into what the launcher shows
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -21,6 +21,7 @@ from pytest_parallel_lab.model.settings import Settings
 _LOOK_EVERY_S = 0.02
 _FAR_LOOK_EVERY_S = 0.2  # each look at a launcher in a job is a message there and back
 _FAR_LAST_WORDS_S = 1.0
+_LAST_WORDS_S = 0.3
 
 
 def post_of(keeper: KeeperClient, settings: Settings) -> Post:
@@ -93,16 +94,21 @@ class Launch:
         deadline = time.monotonic() + self._settings.start_limit_s
         patience_s = _LOOK_EVERY_S if self.post.site is None else _FAR_LOOK_EVERY_S
         silent: list[Channel] = []  # connected, but yet to say who they are: MPI_Init needs all others first
+        guards: list[Channel] = []  # they have more to say only where their rank ends
         ended_s: float | None = None
         while not done():
-            readable = ready([self._door, *silent], patience_s)
+            readable = ready([self._door, *silent, *guards], patience_s)
+            if told := [guard for guard in guards if guard in readable]:
+                raise StartFailed(self._why_not_all(told[0]))
             if self._door in readable and (channel := self._door.take()) is not None:
                 self._accepted.append(channel)
                 silent.append(channel)
             for channel in [c for c in silent if c in readable]:
                 silent.remove(channel)
                 with contextlib.suppress(ChannelClosed):  # it died: the missing one will be noticed
-                    take(channel, channel.receive())
+                    message = channel.receive()
+                    take(channel, message)
+                    guards += [channel] if message.kind == "guard" else []
             if not readable:
                 # Once it has ended, once more round for what it left in the queue; from afar that may take a while.
                 wait_s = 0.0 if self.post.site is None else _FAR_LAST_WORDS_S
@@ -125,6 +131,17 @@ class Launch:
         else:
             why = f"{command!r} did not bring up {self.ranks} ranks within {self._settings.start_limit_s:g} s."
         return f"{self.post.heading}: {why} It printed:\n{self.printed() or '(nothing)'}\n{self.post.says()}"
+
+    def _why_not_all(self, guard: Channel) -> str:
+        """Why one of the ranks ended before all had come up, as its guard tells."""
+        status = None
+        with contextlib.suppress(ChannelClosed):
+            status = guard.receive().body["status"]
+        time.sleep(_LAST_WORDS_S)  # what it printed goes through the launcher
+        return (
+            f"{self.post.heading}: a rank {_ended(status)} before all {self.ranks} had come up. "
+            f"They printed:\n{self.printed() or '(nothing)'}"
+        )
 
     def close(self, *, limit_s: float) -> None:
         """Close all connections, wait for the launcher to end, kill it at the limit, and tidy up."""

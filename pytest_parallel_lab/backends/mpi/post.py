@@ -92,6 +92,9 @@ class Post(Protocol):
     def says(self) -> str:
         """What there is to say about the place when something went wrong there; the scheduler's own words."""
 
+    def lifeline(self) -> Sequence[Channel]:
+        """What closes, and says nothing before, when the place is gone with all ranks."""
+
     def trouble(self, *, lost: bool) -> str:
         """The same after a rank's death; nothing where the site has no part in it.
 
@@ -191,6 +194,10 @@ class HerePost:
     def says(self) -> str:
         """How full the shared memory is."""
         return memory.space()
+
+    def lifeline(self) -> Sequence[Channel]:
+        """This machine is not gone before we are."""
+        return ()
 
     def trouble(self, *, lost: bool) -> str:
         """This machine has none."""

@@ -16,7 +16,7 @@ from pytest_parallel_lab.backends import limit as limits
 from pytest_parallel_lab.backends.collect import ready
 from pytest_parallel_lab.backends.mpi.launchers import mpi_environment
 from pytest_parallel_lab.backends.sites.gridengine import GridEngine
-from pytest_parallel_lab.backends.sites.scheduler import ENDED, PENDING, Job, Scheduler, ask, said
+from pytest_parallel_lab.backends.sites.scheduler import ENDED, ENDING, PENDING, Job, Scheduler, ask, said
 from pytest_parallel_lab.backends.sites.slurm import Slurm
 from pytest_parallel_lab.keeper import network
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
@@ -179,8 +179,10 @@ class Allocation:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _gone_within(self, limit_s: float) -> bool:
+        """Whether the job has ended; a Slurm that waits for a dead node will end it without us."""
+        over = (ENDED, ENDING) if self.site.kind == SLURM else (ENDED,)
         deadline = time.monotonic() + limit_s
-        while self.look().state != ENDED:
+        while self.look().state not in over:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.1)

@@ -80,8 +80,10 @@ def _why(status: int, printed: str) -> str:
 def say() -> None:
     """On a host: make sure that a rank could be run, and tell the host's name."""
     import importlib
+    import importlib.util
     import socket
 
-    for module in ("mpi4py", "pytest_parallel_lab.backends.mpi.rank"):
-        importlib.import_module(module)
+    importlib.import_module("pytest_parallel_lab.backends.mpi.rank")
+    if importlib.util.find_spec("mpi4py.MPI") is None:  # importing it would start MPI
+        raise ModuleNotFoundError("No module named 'mpi4py.MPI'")
     print(socket.gethostname())

@@ -16,6 +16,7 @@ from pytest_parallel_lab.backends.sites import host_list
 from pytest_parallel_lab.backends.sites.allocation import SCHEDULERS, allocation_of, inside
 from pytest_parallel_lab.backends.sites.scheduler import RUNNING, Job
 from pytest_parallel_lab.keeper import network
+from pytest_parallel_lab.keeper.channel import Channel
 from pytest_parallel_lab.keeper.client import KeeperClient, worker_environment
 from pytest_parallel_lab.model.errors import BadSetting, StartFailed
 from pytest_parallel_lab.model.outcome import Worker
@@ -51,7 +52,7 @@ class SitePost:
         says: Callable[[], str],
         look: Callable[[], Job] | None = None,
         hostfile: Callable[[], str] = lambda: "",
-        far: bool = False,
+        foreman: Channel | None = None,
     ) -> None:
         """Describe it.
 
@@ -66,7 +67,7 @@ class SitePost:
             says: what there is to say when something went wrong.
             look: asks the scheduler, where there is one.
             hostfile: makes a file that names the nodes with their slots, where a launcher needs one.
-            far: the starter runs in the job, and has its environment.
+            foreman: the connection to the starter, where that runs in the job, and has its environment.
         """
         self.heading = f"mpi on {site.heading}"
         self.site: Site | None = site
@@ -80,7 +81,7 @@ class SitePost:
         self._nodes = list(nodes)
         self._look = look
         self._hostfile = hostfile
-        self._far = far
+        self._foreman = foreman
 
     def open(self, directory: Path, ranks: int) -> Door:
         """Listen on the address that the site reaches."""
@@ -127,7 +128,7 @@ class SitePost:
 
     def environment(self, door: Door, directory: Path) -> dict[str, str]:
         """Ours with the site's; in a job only what means the same there."""
-        environ = network.travelling(mpi_environment()) if self._far else mpi_environment()
+        environ = network.travelling(mpi_environment()) if self._foreman else mpi_environment()
         if self._site.kind == SLURM:
             # A launcher that starts its helpers by srun would have all of the job to itself: a second group would wait.
             environ |= {"SLURM_OVERLAP": "1"}
@@ -151,6 +152,10 @@ class SitePost:
                 f"{self.heading}: ranks came up outside of its nodes ({', '.join(self._nodes)}): {where}. "
                 f"{self.shown(len(members))!r} does not start them there; set start in {self._site.table}"
             )
+
+    def lifeline(self) -> Sequence[Channel]:
+        """The connection to the foreman, if the place is a job of ours."""
+        return [self._foreman] if self._foreman is not None else []
 
     def trouble(self, *, lost: bool) -> str:
         """What the scheduler says, unless the job runs as ever and all ranks are accounted for."""
@@ -206,7 +211,7 @@ def site_post(keeper: KeeperClient, settings: Settings) -> SitePost:
         says=allocation.says,
         look=allocation.look,
         hostfile=lambda: allocation.far.write("hosts", _slots(allocation.hostfile)),
-        far=True,
+        foreman=allocation.far.channel,
     )
 
 
