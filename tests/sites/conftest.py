@@ -37,7 +37,7 @@ def one_test(site: Site) -> Iterator[Site]:
     """Lend a site to a test: what is left on it is that test's error."""
     yield site
     if left := site.leftovers():
-        pytest.fail(f"left on {site.kind} by this test: {', '.join(map(str, left))}", pytrace=False)
+        pytest.fail(f"left on {site.kind} by this test: {', '.join(left)}", pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -97,6 +97,24 @@ class Server(ABC):
         """Undo `hide`."""
         self.node(name).show(path)
 
+    def shared_memory(self) -> list[str]:
+        """The files in `/dev/shm` of every node."""
+        files = []
+        for name, node in self.nodes.items():
+            if node.alive:
+                files += [f"{name}:/dev/shm/{path.name}" for path in self._shared_memory_of(node).iterdir()]
+        return files
+
+    def clear_shared_memory(self) -> None:
+        """Remove them."""
+        for node in self.nodes.values():
+            for path in self._shared_memory_of(node).iterdir() if node.alive else ():
+                path.unlink()
+
+    @staticmethod
+    def _shared_memory_of(node: Node) -> Path:
+        return Path(f"/proc/{node.pid}/root/dev/shm")
+
     def is_drained(self) -> bool:
         """Whether the queue is empty."""
         return not self.queue()

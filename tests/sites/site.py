@@ -115,16 +115,20 @@ class Site:
         self._ask("show", node, str(path))
         self._undo.remove(("show", node, str(path)))
 
-    def leftovers(self) -> list[Job]:
-        """Wait a while for an empty queue, return and cancel what is left in it; undo what was done to nodes."""
+    def leftovers(self) -> list[str]:
+        """Wait a while for an empty queue and shared memory; return and remove what is left; undo what was done."""
         deadline = time.monotonic() + GONE_LIMIT_S
-        while (left := self.queue()) and time.monotonic() < deadline:
+        while (left := self._left()) and time.monotonic() < deadline:
             time.sleep(0.05)
         if left:
             self.drain()
+            self._ask("clear_shared_memory")
         while self._undo:
             self._ask(*self._undo.pop())
         return left
+
+    def _left(self) -> list[str]:
+        return [*map(str, self.queue()), *self._ask("shared_memory")]
 
     def close(self) -> None:
         """Take the site down, and wait until it is gone."""

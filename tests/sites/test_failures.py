@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 import pytest_parallel_lab
 from tests.sites.projects import TABLES, Project, Session
-from tests.sites.site import Site
+from tests.sites.site import Site, missing
 
 NODES_WITH_LAST_RANK = {"slurm": "n2", "gridengine": "exec2", "hosts": "node3"}
 SAYS = {"slurm": r"Slurm says: job \d+ ", "gridengine": r"Grid Engine says: job \d+ "}
@@ -26,7 +26,7 @@ from typing import Any
 
 def sleeps(comm):
     Path(f"up-{comm.rank}-{socket.gethostname()}").touch()
-    print("rank", comm.rank, "sleeps")
+    print("rank", comm.rank, "sleeps", flush=True)
     time.sleep(600)
 
 def test_it(mpiexec):
@@ -50,6 +50,24 @@ def queue_site(request: pytest.FixtureRequest) -> Site:
     """Each of the sites that have a queue."""
     found: Site = request.getfixturevalue(f"{request.param}_site")
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def over_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session | None]:
+    """A job on a Slurm of its own, over its limit while other tests run: Slurm looks every 30 s whose time is up."""
+    if missing("slurm"):
+        yield None
+        return
+    site, path = Site("slurm"), tmp_path_factory.mktemp("over_time")
+    try:
+        with Project(site, path, RUNS.replace("RANKS", "4"), time_limit="1").start() as session:
+            session.wait_until(lambda: len(list(path.glob("up-*"))) == 4)
+            (job,) = site.queue()
+            done = site.run("scontrol", "update", f"jobid={job.number}", "EndTime=now+1")  # a minute is the shortest
+            assert done.returncode == 0, done.stderr
+            yield session
+    finally:
+        site.close()
 
 
 def ranks_of(site: Site) -> int:
@@ -118,29 +136,6 @@ def left_after(look: Callable[[], list[Path]]) -> list[Path]:
     while (left := look()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
-
-
-def test_a_job_over_its_time_limit(slurm_site: Site, gridengine_site: Site, tmp_path: Path) -> None:
-    """Both at once: Slurm looks every 30 s whose time is up, and its shortest limit is a minute."""
-    tests = RUNS.replace("RANKS", "4")
-    paths = {kind: tmp_path / kind for kind in SAYS}
-    for path in paths.values():
-        path.mkdir()
-    in_slurm = Project(slurm_site, paths["slurm"], tests, time_limit="1")
-    in_gridengine = Project(gridengine_site, paths["gridengine"], tests, time_limit="0:0:6")
-    with in_slurm.start() as first, in_gridengine.start() as second:
-        first.wait_until(lambda: len(list(paths["slurm"].glob("up-*"))) == 4)
-        (job,) = slurm_site.queue()
-        done = slurm_site.run("scontrol", "update", f"jobid={job.number}", "EndTime=now+1")
-        assert done.returncode == 0, done.stderr
-        second.wait()
-        first.wait()
-    for session in (first, second):
-        assert session.counts == {"failed": 1}
-        assert re.search(SAYS[session.project.site.kind], session.printed), session.printed
-        assert kept(session.project) == []
-    assert "DUE TO TIME LIMIT" in first.printed
-    assert "not in the queue any more" in second.printed
 
 
 def test_a_job_that_never_starts(queue_site: Site, tmp_path: Path) -> None:
@@ -219,3 +214,26 @@ def test_srun_without_the_right_protocol(slurm_site: Site, tmp_path: Path) -> No
     session = Project(slurm_site, tmp_path, SIZE, mpi="none").run()
     assert "each of them is a world of its own" in session.printed, session.printed
     assert 'Set mpi = "pmi2" for MPICH in [tool.parallel_lab.sites.slurm]' in session.printed
+
+
+def test_a_job_over_its_time_limit_in_grid_engine(gridengine_site: Site, tmp_path: Path) -> None:
+    session = Project(gridengine_site, tmp_path, RUNS.replace("RANKS", "4"), time_limit="0:0:6").run()
+    check_over_time(session)
+    assert re.search(r"Grid Engine says: job \d+ is not in the queue any more", session.printed), session.printed
+
+
+def test_a_job_over_its_time_limit_in_slurm(slurm_site: Site, over_time: Session) -> None:
+    over_time.wait()
+    check_over_time(over_time)
+    assert re.search(r"Slurm says: job \d+ .*Reason=TimeLimit", over_time.printed), over_time.printed
+    assert "DUE TO TIME LIMIT" in over_time.printed
+
+
+def check_over_time(session: Session) -> None:
+    assert session.counts == {"failed": 1}
+    assert "WorkerDied: mpi: rank " in session.printed
+    for rank in range(4):
+        heading = f" Captured stdout of rank {rank} call "
+        assert f"rank {rank} sleeps" in session.printed.partition(heading)[2].partition("Captured stdout")[0]
+    assert kept(session.project) == []
+    assert session.project.site.queue() == []
