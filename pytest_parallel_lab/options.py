@@ -152,6 +152,8 @@ class Choices:
             self._read()
         except BadSetting as error:
             raise pytest.UsageError(str(error)) from error
+        if self.settings.site is not None:
+            config.pluginmanager.register(_EarlyKeeper(self), "parallel_lab_early_keeper")
 
     def _read(self) -> None:
         backends, source = self.given("backends")
@@ -236,6 +238,18 @@ class Choices:
         if self._lab is not None:
             self._lab.close()
             self._lab = None
+
+
+class _EarlyKeeper:
+    """Has the keeper start while tests are collected: on a site, everything else has to wait for it."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Start it, unless tests are only to be listed."""
+        if not session.config.getoption("collectonly"):
+            self._choices.lab.keeper  # noqa: B018 starts at the first look
 
 
 def default_workers() -> tuple[int, ...]:

@@ -20,8 +20,6 @@ from multiprocessing.connection import answer_challenge, deliver_challenge
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
 from pytest_parallel_lab.model.errors import StartFailed
 from pytest_parallel_lab.model.site import find_address
@@ -45,6 +43,8 @@ def travelling(environ: Mapping[str, str]) -> dict[str, str]:
 
 def interfaces() -> dict[str, list[str]]:
     """The IPv4 addresses of this machine, by interface."""
+    import psutil
+
     return {
         name: [a.address for a in addresses if a.family == socket.AF_INET]
         for name, addresses in psutil.net_if_addrs().items()

@@ -39,14 +39,16 @@ _PRELOADED = (
     "concurrent.futures.thread",
 )
 _BEQUEST_LIMIT_S = 30.0
+_IMPORTS_AFTER_S = 0.3
 _ORPHANS_LOOKED_FOR_EVERY_S = 1.0
 
 
 class Keeper:
     """The keeper's event loop."""
 
-    def __init__(self, control: Channel, pytest_pid: int, directory: str) -> None:
+    def __init__(self, control: Channel, pytest_pid: int, directory: str, imports: Sequence[str] = ()) -> None:
         self._control = control
+        self._imports = list(imports)  # what runners will want, until it has been imported
         self._directory = directory
         self._pytest_pid = pytest_pid
         self._running: set[int] = set()
@@ -73,6 +75,8 @@ class Keeper:
             self._selector.register(os.pidfd_open(self._pytest_pid), selectors.EVENT_READ, "pytest ended")
         while True:
             ready = {key.data for key, _ in self._selector.select(self._patience_s())}
+            if self._imports and not ready:
+                self._import()  # while nobody asks for anything
             for watch in [w for w in self._watches if w in ready]:
                 self._end_watch(watch)  # it closed: the run is over
             if "child" in ready:
@@ -111,6 +115,7 @@ class Keeper:
     def _patience_s(self) -> float:
         deadlines = [*self._waiting.values(), *(watch.due_s for watch in self._watches)]
         until = min(deadlines, default=float("inf")) - time.monotonic()
+        until = min(until, _IMPORTS_AFTER_S) if self._imports else until
         return max(0.0, min(until, _ORPHANS_LOOKED_FOR_EVERY_S if self._running else 60.0))
 
     def _answer(self) -> None:
@@ -122,8 +127,15 @@ class Keeper:
         if reply is not None:
             self._control.send("reply", reply)
 
+    def _import(self) -> None:
+        """Import what runners will want: before the first fork, but not before a launcher, which needs none of it."""
+        imports, self._imports = self._imports, []
+        for module in imports:
+            importlib.import_module(module)
+
     def _do_fork(self, fd: int) -> dict[str, Any]:
         """Fork a runner that serves the socket handed over."""
+        self._import()
         keeper_pid = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -261,10 +273,8 @@ def main(control_fd: int, pytest_pid: int, directory: str, imports: Sequence[str
     become_subreaper()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda *_: None)  # pytest's end is our only end; not SIG_IGN, which children inherit
-    for module in (*_PRELOADED, *imports):
-        importlib.import_module(module)
     control = Channel(socket.socket(fileno=control_fd))
-    keeper = Keeper(control, pytest_pid, directory)
+    keeper = Keeper(control, pytest_pid, directory, (*_PRELOADED, *imports))
     control.send("ready", {"version": sys.version, "cannot_watch": procfs.missing()})
     try:
         keeper.serve()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -224,6 +223,8 @@ def find_address(wanted: str, interfaces: Mapping[str, list[str]], source: str) 
     """
     if interfaces.get(wanted):
         return interfaces[wanted][0]
+    import ipaddress  # ranks, which import this module, do not need it
+
     every = [address for addresses in interfaces.values() for address in addresses]
     try:
         network = ipaddress.ip_network(wanted, strict=False)
