@@ -19,6 +19,7 @@ from tests.sites.server import DAEMONS_PATH, Job
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 40.0
 GONE_LIMIT_S = 5.0
+CANCELLED = ("COMPLETING", "dr", "dt")  # in the words of Slurm and Grid Engine
 
 # What each needs: programs, and the Debian packages that have them.
 NEEDS = {
@@ -116,19 +117,26 @@ class Site:
         self._undo.remove(("show", node, str(path)))
 
     def leftovers(self) -> list[str]:
-        """Wait a while for an empty queue and shared memory; return and remove what is left; undo what was done."""
-        deadline = time.monotonic() + GONE_LIMIT_S
-        while (left := self._left()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if left:
-            self.drain()
-            self._ask("clear_shared_memory")
+        """Wait a while for an empty queue and shared memory, return and remove what is left; undo what was done.
+
+        A job that was cancelled and whose node is dead ends when its scheduler says so, or when the node is back.
+        """
+        left = self._left_at_limit(without=CANCELLED)
         while self._undo:
             self._ask(*self._undo.pop())
+        if left or self._left_at_limit():
+            self.drain()
+            self._ask("clear_shared_memory")
         return left
 
-    def _left(self) -> list[str]:
-        return [*map(str, self.queue()), *self._ask("shared_memory")]
+    def _left_at_limit(self, without: tuple[str, ...] = ()) -> list[str]:
+        deadline = time.monotonic() + GONE_LIMIT_S
+        while True:
+            jobs = [str(job) for job in self.queue() if job.state not in without]
+            left = [*jobs, *self._ask("shared_memory")]
+            if not left or time.monotonic() > deadline:
+                return left
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Take the site down, and wait until it is gone."""

@@ -227,13 +227,16 @@ def test_a_job_over_its_time_limit_in_slurm(slurm_site: Site, over_time: Session
     check_over_time(over_time)
     assert re.search(r"Slurm says: job \d+ .*Reason=TimeLimit", over_time.printed), over_time.printed
     assert "DUE TO TIME LIMIT" in over_time.printed
+    for rank in range(4):  # whom Slurm sends SIGTERM first, so that what they printed can still be told
+        heading = f" Captured stdout of rank {rank} call "
+        told = over_time.printed.partition(heading)[2].partition("Captured stdout")[0]
+        assert f"rank {rank} sleeps" in told, over_time.printed
 
 
 def check_over_time(session: Session) -> None:
     assert session.counts == {"failed": 1}
     assert "WorkerDied: mpi: rank " in session.printed
     for rank in range(4):
-        heading = f" Captured stdout of rank {rank} call "
-        assert f"rank {rank} sleeps" in session.printed.partition(heading)[2].partition("Captured stdout")[0]
+        assert f"### rank {rank} of 4 on " in session.printed
     assert kept(session.project) == []
     assert session.project.site.queue() == []
