@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 import select
-import shutil
 import signal
 import sys
 import tempfile
@@ -20,11 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from pytest_parallel_lab.backends.mpi.janitor import leave_janitor
 from pytest_parallel_lab.backends.mpi.launchers import rank_by_environment
 from pytest_parallel_lab.keeper import memory
 from pytest_parallel_lab.keeper.ask import stacks
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
-from pytest_parallel_lab.keeper.leftovers import remove_unmapped
 from pytest_parallel_lab.keeper.network import Home
 from pytest_parallel_lab.keeper.output import OutputReader
 from pytest_parallel_lab.keeper.tree import become_subreaper, die_with_parent, kill_below
@@ -59,9 +58,10 @@ def guard_away(address: str, key_file: str, be_rank: Callable[[Away], None]) -> 
     channel, environ = home.connect()
     take_over(environ)
     deputy, _ = home.connect()
-    become_subreaper()
     away = Away(home, tempfile.mkdtemp(prefix="parallel-lab-"), secrets.token_hex(8))
     guard_pid = os.getpid()
+    leave_janitor(guard_pid, away.directory, started_s)
+    become_subreaper()
     pid = os.fork()
     if pid == 0:
         channel.close()
@@ -87,9 +87,7 @@ def guard_away(address: str, key_file: str, be_rank: Callable[[Away], None]) -> 
     except ChannelClosed:
         pass
     finally:
-        kill_below(guard_pid)
-        remove_unmapped(started_s)
-        shutil.rmtree(away.directory, ignore_errors=True)
+        kill_below(guard_pid)  # the janitor does the rest
         os._exit(status if status >= 0 else 128 - status)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,14 @@ class SiteCluster(RunnerGroup):
         printed = tuple(WorkerReport(w, Served(), texts[w.index]) for w in self._elsewhere if texts.get(w.index))
         return replace(outcome, reports=outcome.reports + printed)
 
+    def victims(self) -> Sequence[Worker]:
+        """The engines."""
+        return self._elsewhere
+
+    def signal(self, worker: Worker, number: int) -> None:
+        """Send an engine a signal, wherever it is."""
+        self._witness.signal(worker, number)
+
     def printed(self) -> list[tuple[str, str]]:
         """What the runner and the engines have printed since they were last asked."""
         texts = self._witness.output(self._elsewhere)
@@ -126,6 +136,8 @@ class SiteCluster(RunnerGroup):
 
     def close(self) -> None:
         """Stop the runner, then the engines."""
+        for worker in self._elsewhere:  # they would wait for a controller that is gone
+            with contextlib.suppress(ProcessLookupError):
+                self._witness.signal(worker, signal.SIGKILL)
         super().close()
-        with contextlib.suppress(AttributeError):  # closed by a start that failed, before there were any
-            self._launch.close(limit_s=_STOP_LIMIT_S)
+        self._launch.close(limit_s=_STOP_LIMIT_S)
