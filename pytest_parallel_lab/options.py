@@ -54,7 +54,7 @@ _OPTIONS = (
     _Option("workers", "COUNTS", "worker counts to run with, such as 1,2,4 (default: 1, 2 and the usable cores)"),
     _Option("start-method", "METHOD", "multiprocessing start method: fork, spawn or forkserver (default: Python's)"),
     _Option("mpiexec", "COMMAND", f"command that starts MPI ranks (default: {DEFAULT_MPIEXEC!r})"),
-    _Option("site", "NAME", "run MPI ranks there: slurm, gridengine, hosts, or a site of your own"),
+    _Option("site", "NAME", "run ranks and engines there: slurm, gridengine, hosts, or a site of your own"),
     _Option("engines", "LAUNCHER", f"ipyparallel's launcher of engines (default: {DEFAULT_ENGINES})"),
     _Option("mpi-strict", "KINDS", "have MPI sends wait for receivers, collectives for all ranks: sends,collectives"),
     _Option("explore-runs", "N", "explore: at most so many runs of a function (default: 300)"),
