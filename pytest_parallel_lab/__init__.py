@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from pytest_parallel_lab.model.scaling_laws import NotEnoughPoints
     from pytest_parallel_lab.model.settings import Settings
+    from pytest_parallel_lab.model.site import Site
     from pytest_parallel_lab.model.statistics import Estimate
     from pytest_parallel_lab.model.write_sets import WriteSets
     from pytest_parallel_lab.scaling.communication import Communication, measure_communication
@@ -97,6 +98,7 @@ _HOMES = {
     "ScriptResult": "backends.mpi.script",
     "Settings": "model.settings",
     "SharedArray": "keeper.memory",
+    "Site": "model.site",
     "StartFailed": "model.errors",
     "Stuck": "model.errors",
     "TimedOut": "model.errors",
@@ -151,6 +153,7 @@ __all__ = [
     "ScriptResult",
     "Settings",
     "SharedArray",
+    "Site",
     "StartFailed",
     "Stuck",
     "TimedOut",
