@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     except SiteError as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # nobody listens any more
+        return 1
     return 0
 
 
