@@ -8,9 +8,12 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from pytest_parallel_lab.keeper.channel import Channel, ChannelClosed
 from pytest_parallel_lab.keeper.network import Home
@@ -19,6 +22,7 @@ from pytest_parallel_lab.keeper.tree import become_subreaper
 from pytest_parallel_lab.model.errors import StartFailed
 
 _READ_CHARACTERS = 4000
+_END_LIMIT_S = 5.0
 
 
 class Foreman(Keeper):
@@ -27,6 +31,9 @@ class Foreman(Keeper):
     def _do_launch(self, argv: list[str], env: dict[str, str], cwd: str, output: str) -> dict[str, Any]:
         """Start a command in the job's environment, with ours over it."""
         return super()._do_launch(argv, {**os.environ, **env}, cwd, output)
+
+    def _kill_orphans(self) -> None:
+        """Leave them: guards end what their ranks have started, and janitors are orphans by trade."""
 
     def _do_read(self, output: str) -> dict[str, Any]:
         """Tell the end of what a command has printed."""
@@ -61,9 +68,19 @@ def main(address: str, key_file: str) -> None:
     keeper = Foreman(control, os.getppid(), directory)
     try:
         keeper.serve()
+        _let_end()
     finally:
         keeper.clean_up()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _let_end() -> None:
+    """Wait for the launchers: their guards have lost their connection too, and tidy up on every host."""
+    deadline = time.monotonic() + _END_LIMIT_S
+    while time.monotonic() < deadline and psutil.Process().children():
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+        time.sleep(0.05)
 
 
 class FarKeeper:

@@ -27,6 +27,8 @@ def leave_janitor(guard_pid: int, directory: str, started_s: float) -> None:
         return
     try:
         os.setsid()
+        with contextlib.suppress(PermissionError):  # Grid Engine ends who has its job's group
+            os.setgroups([])
         if os.fork():
             os._exit(0)
         _let_go()

@@ -29,6 +29,7 @@ SCHEDULERS: dict[str, Callable[[], Scheduler]] = {SLURM: Slurm, GRIDENGINE: Grid
 _LOOK_EVERY_S = 0.5
 _LEAVE_LIMIT_S = 3.0  # what a job gets to end by itself when its foreman has been let go
 _CANCEL_LIMIT_S = 8.0
+_TIDY_S = 5
 _LAST_WORDS_LIMIT_S = 6.0  # what a scheduler gets to say why a job is gone
 _OUTPUT_CHARACTERS = 2000
 
@@ -59,7 +60,9 @@ class Allocation:
         self._output = self.directory / "job.out"
         environ = {**network.travelling(mpi_environment()), **dict(site.environment)}
         self._door = network.NetworkDoor(self.address, site.ports, self.directory, environ)
-        self._will = keeper.bequeath(self.scheduler.cancel(self._name), str(self.directory))
+        # A job that runs ends by itself, tidily, once we are gone; one that waits has to be cancelled.
+        later = ["sh", "-c", f"sleep {_TIDY_S}; exec {shlex.join(self.scheduler.cancel(self._name))}"]
+        self._will = keeper.bequeath(later, str(self.directory))
         try:
             with limits.paused():  # the time in the queue is not the test's
                 self._submit()
