@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
-import linecache
 import os
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_parallel_lab.keeper.agent import contract
-from pytest_parallel_lab.keeper.agent.source import nth_call
+from pytest_parallel_lab.keeper.agent.source import nth_call, tree_of
 from pytest_parallel_lab.model.lock_order import Potential, find_potential
 from pytest_parallel_lab.model.stacks import users_part
 from pytest_parallel_lab.model.told import Told, read_told
@@ -91,9 +90,8 @@ def _names_of(locks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def _assigned_to(path: str, line: int, _: str, column: int) -> str:
     """The name that a lock made at a place is assigned to; empty where there is none, or several."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(path)))
-    except SyntaxError:
+    tree = tree_of(path)
+    if tree is None:
         return ""
     if column < 0:
         call = nth_call(tree, line, -column)

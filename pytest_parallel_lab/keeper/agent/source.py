@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import itertools
 import linecache
 import sys
@@ -15,6 +16,7 @@ from pytest_parallel_lab.keeper.agent import sites
 _STANDARD = frozenset(sys.stdlib_module_names)
 _PACKAGE = __name__.partition(".")[0]
 _PREFIXES = ("ForkServer", "Fork", "Spawn", "Base", "Traced")
+_TRIES = 10
 _trees: dict[str, ast.Module | None] = {}
 
 
@@ -59,7 +61,7 @@ def _plain(name: str) -> str:
 
 
 def _call_at(frame: FrameType) -> ast.Call | None:
-    tree = _tree(frame.f_code.co_filename)
+    tree = tree_of(frame.f_code.co_filename)
     if tree is None:
         return None
     position = sites.position(frame)
@@ -86,13 +88,23 @@ def nth_call(tree: ast.AST, line: int, number: int) -> ast.Call | None:
     return next(itertools.islice(in_order(tree), number - 1, None), None) if number > 0 else None
 
 
-def _tree(path: str) -> ast.Module | None:
+def tree_of(path: str) -> ast.Module | None:
+    """The syntax tree of a source file; None where there is none."""
     if path not in _trees:
-        try:
-            _trees[path] = ast.parse("".join(linecache.getlines(path)))
-        except SyntaxError:
-            _trees[path] = None
+        _trees[path] = _parsed("".join(linecache.getlines(path)))
     return _trees[path]
+
+
+def _parsed(source: str) -> ast.Module | None:
+    # CPython 3.11 counts the depth of a tree for all threads together, and refuses where two parse at once. A lock
+    # would not do: other threads than ours parse as well, and a fork may find it taken.
+    for _ in range(_TRIES):
+        with contextlib.suppress(SystemError):
+            try:
+                return ast.parse(source)
+            except SyntaxError:
+                return None
+    return None
 
 
 def _value(node: ast.expr, frame: FrameType) -> Any:
