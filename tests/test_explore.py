@@ -153,6 +153,17 @@ def test_the_replay_command_names_a_parametrized_test_whole(pytester: pytest.Pyt
     run_pytest("-o", "pythonpath=.", *args).assert_outcomes(failed=1)
 
 
+def test_the_replay_command_is_for_where_pytest_was_started(
+    pytester: pytest.Pytester, run_pytest: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeini("[pytest]\npythonpath = .")
+    pytester.makepyfile(explored=Path(explored.__file__).read_text())
+    inside = pytester.mkdir("some")
+    inside.joinpath("test_one.py").write_text("import explored\ndef test_it(explore): explore(explored.threads)\n")
+    monkeypatch.chdir(inside)
+    assert replay_command(run_pytest())[0] == "test_one.py::test_it"
+
+
 @pytest.mark.parametrize("program", [explored.threads_fixed, explored.processes_fixed])
 def test_the_mended_twin_passes(program: Callable[[], int], explore: Explore) -> None:
     found = explore(program, **EXHAUSTIVELY)
