@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import random
 import time
@@ -114,22 +113,23 @@ def measure(sides: Sequence[Side], nodeid: str, after: str | None, terms: Terms,
                 except _TestEnded as test:
                     ended[side.name] = test.how
         at_section = [side for side in sides if side.name in kinds]
+        section = Section(next(iter(kinds.values()), ""))
         try:
             if len(at_section) == len(sides) and len(set(kinds.values())) == 1:
-                section = Section(kinds[sides[0].name])
-                _in_turns(sides, section, terms, answers)
+                _in_turns(sides, section, terms)
                 sections.append(section)
-                continue
         except _TestEnded as test:
             ended[test.side.name] = test.how
             at_section.remove(test.side)
         for side in at_section:
-            with contextlib.suppress(_TestEnded):  # of which the next message tells
-                _finish(side)
+            try:
+                _finish(side, section, answers)
+            except _TestEnded as test:
+                ended[side.name] = test.how
     return Turn(sections, ended)
 
 
-def _in_turns(sides: Sequence[Side], section: Section, terms: Terms, answers: bool) -> None:
+def _in_turns(sides: Sequence[Side], section: Section, terms: Terms) -> None:
     """Measure a section: A B B A or B A A B, drawn anew for every block, so that drift hits both alike."""
     end_s = time.monotonic() + terms.share_s
     alone, loops = _warm_up(sides, section.kind, terms)
@@ -145,11 +145,6 @@ def _in_turns(sides: Sequence[Side], section: Section, terms: Terms, answers: bo
     for side in sides:
         keys = samples[side.name][0]
         section.values[side.name] = {key: _low_quartile([one[key] for one in samples[side.name]]) for key in keys}
-    for side in sides:
-        message = _finish(side, answer=answers)
-        section.facts = message.body["facts"]
-        section.memory_bytes[side.name] = message.body["memory_bytes"]
-        section.answers[side.name] = message.parcel
 
 
 def _warm_up(sides: Sequence[Side], kind: str, terms: Terms) -> tuple[bool, int]:
@@ -171,9 +166,13 @@ def _go(side: Side, loops: int, cpus: Sequence[int], *, look: bool = False) -> d
     return _heard(side).body
 
 
-def _finish(side: Side, *, answer: bool = False) -> Message:
-    side.send("done", answer=answer)
-    return _heard(side)
+def _finish(side: Side, section: Section, answers: bool) -> None:
+    """Have a side's test go on, and take in what it says of the section."""
+    side.send("done", answer=answers)
+    message = _heard(side)
+    section.facts = message.body["facts"]
+    section.memory_bytes[side.name] = message.body["memory_bytes"]
+    section.answers[side.name] = message.parcel
 
 
 def _heard(side: Side) -> Message:
